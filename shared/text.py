@@ -1,0 +1,30 @@
+"""Text from outside, made fit for a log line and a terminal."""
+
+import unicodedata
+
+# Cc: C0, DEL and C1, with which a terminal is driven; Cf: direction marks and the like, which make a
+# line read as another; Cs: lone surrogates; Zl and Zp break lines.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Give ``text`` on one line with every control and invisible character escaped.
+
+    ``limit`` is the most characters that come back, a closing ``…`` included.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    shown = "".join(
+        character if unicodedata.category(character) not in _HIDDEN else _escape(character) for character in text
+    )
+    if limit is not None and len(shown) > limit:
+        return shown[: limit - 1] + "…"
+    return shown
+
+
+def _escape(character: str) -> str:
+    if character == "\t":
+        return " "
+    return character.encode("unicode_escape").decode("ascii") if ord(character) else "\\0"
