@@ -1,0 +1,194 @@
+"""What each verb of a courier is answered with, line by line."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from shared.errors import RequestRejected
+from shared.protocol import Check, Progress, Submission
+from shared.text import printable
+from shared.wire import FOLLOW_SECONDS, REQUEST_LIMIT, Verb, WireError, decode
+from sidecar.document import Document
+from sidecar.files import NotAFile
+from sidecar.intake import Intake
+from sidecar.records import Records
+from sidecar.volume import Volume
+
+BEAT_SECONDS = 5.0
+"""How often a follower hears of progress; well inside the 10 s that it is promised."""
+DRAIN_BEAT_SECONDS = 10.0
+_LIST_LIMIT = 2000
+_LOG_CHUNK = 64 * 1024
+
+Lines = AsyncIterator[dict[str, Any]]
+
+
+class Work(Protocol):
+    """What the verbs ask of the one who runs the backups."""
+
+    def progress(self, name: str) -> Awaitable[Progress | None]:
+        """Give what the request of this name does now; None where it isn't running."""
+
+    def wish_changed(self, document: Document) -> None:
+        """Hear that a cancel was put on the disk."""
+
+    def drain(self) -> Awaitable[None]:
+        """Start nothing more, end what runs; done when no process of it is left."""
+
+
+class Answers:
+    """Answers couriers from the records; what has to be decided is the intake's to decide."""
+
+    def __init__(
+        self,
+        volume: Volume,
+        records: Records,
+        intake: Intake,
+        work: Work,
+        checks: Callable[[str | None], AsyncIterator[Check]],
+    ) -> None:
+        self._volume = volume
+        self._records = records
+        self._intake = intake
+        self._work = work
+        self._checks = checks
+
+    async def answer(self, asked: dict[str, Any]) -> Lines:
+        """Give the lines for one courier's line; a BackupError that is raised is the last of them."""
+        verb, name, given = _parse(asked)
+        match verb:
+            case Verb.SUBMIT:
+                yield self._submit(name, given)
+            case Verb.CANCEL:
+                document = self._intake.cancel(name)
+                self._work.wish_changed(document)
+                yield _status(document)
+            case Verb.GET:
+                yield _status(self._intake.find(name), await self._work.progress(name))
+            case Verb.LIST:
+                for line in self._list(given):
+                    yield line
+            case Verb.FOLLOW:
+                exit_code = 0
+                async for line, exit_code in self._follow(name):
+                    yield line
+                yield _end(exit_code)
+                return
+            case Verb.LOG:
+                async for line in self._log(name):
+                    yield line
+            case Verb.FACTS:
+                path = _options(given).get("path")
+                async for check in self._checks(path if isinstance(path, str) else None):
+                    yield {"check": check.model_dump(mode="json")}
+            case Verb.PROBE:
+                under_way = self._records.under_way()
+                yield {"probe": {"under_way": len(under_way), "draining": self._intake.draining}}
+            case Verb.DRAIN:
+                async for line in self._drain():
+                    yield line
+        yield _end(0)
+
+    def _submit(self, name: str, given: str) -> dict[str, Any]:
+        if len(given) > REQUEST_LIMIT:
+            raise RequestRejected(f"the submission is longer than {REQUEST_LIMIT} bytes")
+        document, attached = self._intake.submit(name, Submission.parse(_options(given)))
+        return _status(document) | {"attached": attached}
+
+    def _list(self, given: str) -> list[dict[str, Any]]:
+        limit = _options(given).get("limit", _LIST_LIMIT)
+        if not isinstance(limit, int) or not 0 < limit <= _LIST_LIMIT:
+            raise RequestRejected(f"the limit has to be a number from 1 to {_LIST_LIMIT}")
+        found: list[dict[str, Any]] = []
+        for document in self._records.newest_first():
+            found.append(_status(document))
+            if len(found) == limit:
+                break
+        return found
+
+    async def _follow(self, name: str) -> AsyncIterator[tuple[dict[str, Any], int]]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FOLLOW_SECONDS
+        name = self._intake.find(name).id
+        with self._records.watch(name) as changed:
+            while loop.time() < until:
+                changed.clear()
+                document = self._intake.find(name)
+                yield _status(document, await self._work.progress(name)), document.exit_code or 0
+                if document.final:
+                    return
+                try:
+                    async with asyncio.timeout(BEAT_SECONDS):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def _log(self, name: str) -> Lines:
+        document = self._intake.find(name)
+        try:
+            descriptor = os.open(
+                f"{document.id}.log", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._volume.logs
+            )
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise NotAFile(f"the log of {document.id} can't be read: {error.strerror}") from error
+        kept = b""
+        try:
+            while chunk := os.read(descriptor, _LOG_CHUNK):
+                whole, newline, rest = (kept + chunk).rpartition(b"\n")
+                if not newline:
+                    kept = rest
+                    continue
+                for line in whole.split(b"\n"):
+                    yield _text(line)
+                kept = rest
+            if kept:
+                yield _text(kept)
+        finally:
+            os.close(descriptor)
+
+    async def _drain(self) -> Lines:
+        drained = asyncio.ensure_future(self._work.drain())
+        while True:
+            done, _ = await asyncio.wait({drained}, timeout=DRAIN_BEAT_SECONDS)
+            if done:
+                drained.result()
+                return
+            yield {"draining": {"under_way": len(self._records.under_way())}}
+
+
+def _parse(asked: dict[str, Any]) -> tuple[Verb, str, str]:
+    verb, name, given = asked.get("verb"), asked.get("id"), asked.get("input")
+    try:
+        return Verb(str(verb)), name if isinstance(name, str) else "", given if isinstance(given, str) else ""
+    except ValueError:
+        raise RequestRejected(
+            f"{printable(str(verb), 64)!r} is nothing that this sidecar can do",
+            hint="The trigger may be newer than the sidecar: use the same release of both.",
+        ) from None
+
+
+def _options(given: str) -> dict[str, Any]:
+    if not given.strip():
+        return {}
+    try:
+        return decode(given)
+    except WireError as error:
+        raise RequestRejected(f"the standard input is wrong: {error}") from None
+
+
+def _status(document: Document, progress: Progress | None = None) -> dict[str, Any]:
+    status = document.public()
+    if progress is not None and not document.final:
+        status["progress"] = progress.model_dump(mode="json")
+    return {"status": status}
+
+
+def _text(line: bytes) -> dict[str, Any]:
+    return {"text": line.decode("utf-8", "replace")}
+
+
+def _end(exit_code: int) -> dict[str, Any]:
+    return {"end": {"exit_code": exit_code}}

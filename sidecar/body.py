@@ -1,0 +1,122 @@
+"""Whether the body of an artifact is whole, found out without decompressing it.
+
+Both walks read in order and to the end, so a file that is shorter, longer or torn anywhere between
+its first and last marks fails. What lies between two marks isn't judged.
+"""
+
+from typing import BinaryIO
+
+from sidecar.artifact import MAX_FRAME_HEADER, DamagedArtifact, Head, read_frame_header, upto
+
+# Measured on 8 GB in blocks of 40 kB that were no longer in memory: read in order by 1 MiB it took 8 s
+# and 2.7 s of CPU, read header by header 15 s and 6 s. From memory both take about a second.
+_WINDOW = 1 << 20
+_MAX_BLOCK = 128 << 10
+# 16 TiB of content. Bounds the time that a hostile file can take, as the next one does for tar.
+_MAX_BLOCKS = 1 << 27
+_MAX_ENTRIES = 1_000_000
+_MAX_PAX = 1 << 20
+_MAX_PAX_RECORDS = 256
+_TAR_BLOCK = 512
+_CHECKSUM = 4
+
+
+def check_body(file: BinaryIO, head: Head, size: int) -> None:
+    """Walk the body of the artifact ``file``, which is ``size`` bytes long, to its end.
+
+    Raises ``DamagedArtifact`` unless it ends exactly there, and ``OSError`` where it can't be read.
+    """
+    if head.zstd:
+        _walk_frame(file, head.body_offset, size)
+    else:
+        _walk_tar(file, head.body_offset, size)
+
+
+def _walk_frame(file: BinaryIO, offset: int, size: int) -> None:
+    """Go from block to block by their 3-byte headers: last block (1 bit), type (2 bits), size (21 bits)."""
+    parameters, length = read_frame_header(_at(file, offset, MAX_FRAME_HEADER))
+    largest = min(parameters.window_size, _MAX_BLOCK)
+    offset += length
+    window, start, blocks, last = b"", 0, 0, 0
+    while not last:
+        at = offset - start
+        if at + 3 > len(window):
+            window, start, at = _at(file, offset, _WINDOW), offset, 0
+            if len(window) < 3:
+                raise DamagedArtifact("it ends before the last block of its zstd frame")
+        header = int.from_bytes(window[at : at + 3], "little")
+        last, kind, block = header & 1, header >> 1 & 3, header >> 3
+        if kind == 3 or block > largest:
+            raise DamagedArtifact(f"its zstd frame has no block at byte {offset}, where one should begin")
+        # zstd writes none of these, and a hole in a file, which reads as zeros, would be all of them.
+        if block == 0 and not last:
+            raise DamagedArtifact(f"its zstd frame has an empty block at byte {offset}")
+        if (blocks := blocks + 1) > _MAX_BLOCKS:
+            raise DamagedArtifact("its zstd frame has more blocks than any backup")
+        offset += 3 + (1 if kind == 1 else block)
+    _expect_end(offset + (_CHECKSUM if parameters.has_checksum else 0), size, "zstd frame")
+
+
+def _walk_tar(file: BinaryIO, offset: int, size: int) -> None:
+    """Go from header to header to the two blocks of zeros that end a tar stream."""
+    import tarfile
+
+    long_size: int | None = None
+    for _ in range(_MAX_ENTRIES):
+        block = _at(file, offset, _TAR_BLOCK)
+        if len(block) < _TAR_BLOCK:
+            raise DamagedArtifact("it ends before the end of its tar stream")
+        if not any(block):
+            if long_size is not None or any(_at(file, offset + _TAR_BLOCK, _TAR_BLOCK)):
+                raise DamagedArtifact(f"its tar stream is torn at byte {offset}")
+            _expect_end(offset + 2 * _TAR_BLOCK, size, "tar stream")
+            return
+        try:
+            entry = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.HeaderError, ValueError) as error:
+            raise DamagedArtifact(f"its tar stream has no header at byte {offset} ({error})") from error
+        length = entry.size
+        if entry.type == tarfile.XHDTYPE and 0 <= length <= _MAX_PAX:
+            long_size = _pax_size(_at(file, offset + _TAR_BLOCK, length))
+        elif entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and length >= 0:
+            length, long_size = length if long_size is None else long_size, None
+        elif entry.type == tarfile.DIRTYPE and length == 0:
+            long_size = None
+        else:
+            raise DamagedArtifact(
+                f"its tar stream has an entry at byte {offset} that no backup has (type {entry.type!r}, {length} bytes)"
+            )
+        offset += _TAR_BLOCK * (1 + -(-length // _TAR_BLOCK))
+    raise DamagedArtifact("its tar stream has more entries than any backup")
+
+
+def _pax_size(data: bytes) -> int | None:
+    """Give the ``size`` of a pax header, whose records are ``LENGTH KEY=VALUE\\n``: a file above 8 GiB has one."""
+    size: int | None = None
+    at = 0
+    for _ in range(_MAX_PAX_RECORDS):
+        if at == len(data):
+            return size
+        digits, space, _ = data[at : at + 12].partition(b" ")
+        end = at + (int(digits) if digits.isdigit() else 0)
+        if not space or not at < end <= len(data) or data[end - 1] != ord("\n"):
+            raise DamagedArtifact("its tar stream has an extended header that is torn")
+        key, _, value = data[at + len(digits) + 1 : end - 1].partition(b"=")
+        if key == b"size":
+            if not value.isdigit() or len(value) > 19:
+                raise DamagedArtifact("its tar stream has an extended header whose size is no number")
+            size = int(value)
+        at = end
+    raise DamagedArtifact(f"its tar stream has an extended header of more than {_MAX_PAX_RECORDS} records")
+
+
+def _at(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
+    return upto(file.read, count)
+
+
+def _expect_end(end: int, size: int, what: str) -> None:
+    if end > size:
+        raise DamagedArtifact(f"it ends {end - size} bytes before its {what} does")
+    if end < size:
+        raise DamagedArtifact(f"it goes on for {size - end} bytes after its {what} has ended")

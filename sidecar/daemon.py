@@ -1,0 +1,107 @@
+"""The daemon: waits for the volume and its lock, serves it, and begins again where the folder was replaced."""
+
+import asyncio
+import faulthandler
+import logging
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+
+from sidecar.console import start_logging
+from sidecar.parts import Parts, build
+from sidecar.session import Session
+from sidecar.volume import Volume, VolumeLost
+
+HANG_SECONDS = 300.0
+"""A loop that does nothing for so long leaves its stacks in the log and ends: that is the liveness probe."""
+_REARM_SECONDS = 20.0
+_LOCK_SECONDS = 1.0
+_OPEN_SECONDS = 5.0
+log = logging.getLogger("sidecar.daemon")
+
+
+def run(environment: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT; give the exit code."""
+    start_logging()
+    asyncio.run(_Daemon(build(environment)).run())
+    log.info("the sidecar has ended")
+    return 0
+
+
+class _Daemon:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stopping = asyncio.Event()
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        for problem in self._parts.loaded.problems:
+            log.error("a setting is wrong, and no backup is run before it is mended", extra={"problem": problem})
+        for warning in self._parts.loaded.warnings:
+            log.warning("a setting is unknown", extra={"problem": warning})
+        armed = asyncio.create_task(_show_hangs())
+        try:
+            while not self._stopping.is_set():
+                await self._serve_once()
+        finally:
+            armed.cancel()
+            faulthandler.cancel_dump_traceback_later()
+
+    async def _serve_once(self) -> None:
+        path = self._parts.settings.requests
+        try:
+            volume = Volume.open(path)
+        except OSError as error:
+            log.error(
+                "the request volume can't be used; it is tried again",
+                extra={"folder": path, "error": str(error), "wanted": "a folder that user 7474 may write"},
+            )
+            await self._pause(_OPEN_SECONDS)
+            return
+        try:
+            if not await self._lock(volume):
+                return
+            self._session = Session(volume, self._parts)
+            if not self._stopping.is_set():
+                await self._session.run()
+        except VolumeLost as lost:
+            log.warning("the request volume is gone; beginning again with what is there now", extra={"reason": lost})
+        except Exception:
+            log.exception("serving the request volume ended with a defect; beginning again")
+            await self._pause(_OPEN_SECONDS)
+        finally:
+            self._session = None
+            volume.close()
+
+    async def _lock(self, volume: Volume) -> bool:
+        told = False
+        while not volume.try_lock():
+            if not told:
+                log.info("another sidecar holds the lock: standing by until it has ended", extra={"folder": volume.path})
+                told = True
+            await self._pause(_LOCK_SECONDS)
+            volume.check()
+            if self._stopping.is_set():
+                return False
+        volume.check()
+        return True
+
+    def _stop(self, number: signal.Signals) -> None:
+        log.info("ending", extra={"signal": number.name})
+        self._stopping.set()
+        if self._session is not None:
+            self._session.stop()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+
+async def _show_hangs() -> None:
+    while True:
+        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+        await asyncio.sleep(_REARM_SECONDS)

@@ -1,0 +1,105 @@
+"""Hints that the mailbox or the request folder changed: watchdog's events, and whether they still come."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+
+from watchdog.events import (
+    DirDeletedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from sidecar.volume import LOCK, MAILBOX
+
+# inotify tells only what is asked for: our own documents cost no wake-up.
+_ASKED: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirDeletedEvent,
+]
+log = logging.getLogger("sidecar.hints")
+
+
+class _Filter(FileSystemEventHandler):
+    """Passes on what concerns the mailbox and the folder itself, in watchdog's thread; must never raise."""
+
+    def __init__(self, folder: str, tell: Callable[[], None]) -> None:
+        self._mailbox = os.path.join(folder, MAILBOX)
+        self._lock = os.path.join(folder, LOCK)
+        self._folder = folder
+        self._tell = tell
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Pass a hint on; an exception here would kill watchdog's dispatcher for ever."""
+        gone = event.event_type == "deleted" and event.src_path in (self._lock, self._folder)
+        if gone or self._mailbox in (event.src_path, event.dest_path):
+            try:
+                self._tell()
+            except RuntimeError:
+                # The loop is closed: the daemon is ending.
+                return
+
+
+class Hints:
+    """Watches a folder and calls ``tell`` in the loop; hints are never facts, and may be lost."""
+
+    def __init__(self, folder: str, tell: Callable[[], None]) -> None:
+        self._folder = folder
+        self._loop = asyncio.get_running_loop()
+        self._tell = tell
+        self._handler = _Filter(folder, self._pass_on)
+        self._observer: BaseObserver | None = None
+        self._told = False
+
+    def _pass_on(self) -> None:
+        self._loop.call_soon_threadsafe(self._tell)
+
+    def ensure(self) -> bool:
+        """Start watching where nothing watches any more; say whether hints come."""
+        if self._alive():
+            return True
+        self.close()
+        observer = Observer()
+        try:
+            observer.schedule(self._handler, self._folder, recursive=False, event_filter=_ASKED)
+            observer.start()
+        except OSError as error:
+            if not self._told:
+                log.warning(
+                    "the folder can't be watched, so it is looked at every few seconds instead",
+                    extra={"folder": self._folder, "error": str(error)},
+                )
+            self._told = True
+            return False
+        self._told = False
+        self._observer = observer
+        return True
+
+    def close(self) -> None:
+        """Stop watching."""
+        observer, self._observer = self._observer, None
+        if observer is not None and observer.is_alive():
+            observer.stop()
+            observer.join(5.0)
+
+    def _alive(self) -> bool:
+        # Deleting the folder kills the emitter while the observer says that it lives.
+        observer = self._observer
+        return (
+            observer is not None
+            and observer.is_alive()
+            and bool(observer.emitters)
+            and all(emitter.is_alive() for emitter in observer.emitters)
+        )

@@ -1,0 +1,131 @@
+"""The daemon's socket: one line in, lines out, each with a deadline."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from shared.errors import BackupError, InternalError, RequestRejected
+from shared.protocol import error_line
+from shared.wire import LINE_LIMIT, SOCKET, WireError, decode, encode
+from sidecar.files import temporary_name
+from sidecar.volume import Volume
+
+BACKLOG = 1024
+ASK_SECONDS = 20.0
+"""How long a connection may take to say what it wants."""
+READ_SECONDS = 60.0
+"""How long a courier may leave what was sent to it unread."""
+FLUSH_SECONDS = 2.0
+log = logging.getLogger("sidecar.listener")
+
+Line = Mapping[str, Any]
+Answer = Callable[[dict[str, Any]], AsyncIterator[Line]]
+
+
+class Listener:
+    """Serves ``sidecar.sock``: ``answer`` gives the lines for what a courier asks, the closing one included."""
+
+    def __init__(self, volume: Volume, answer: Answer) -> None:
+        self._volume = volume
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Bind and listen; the name appears when a connection is taken, and a dead daemon's socket goes."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        temporary = temporary_name()
+        # A socket's path is short; through the held folder it always fits.
+        listening.bind(f"/proc/self/fd/{self._volume.root}/{temporary}")
+        os.chmod(temporary, 0o600, dir_fd=self._volume.root)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, backlog=BACKLOG, limit=LINE_LIMIT)
+        os.rename(temporary, SOCKET, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
+
+    async def close(self) -> None:
+        """Take no more, give those who wait a moment to hear the end, and let go."""
+        if self._server is not None:
+            self._server.close()
+            with contextlib.suppress(OSError):
+                os.unlink(SOCKET, dir_fd=self._volume.root)
+        if self._talks:
+            _, slow = await asyncio.wait(self._talks, timeout=FLUSH_SECONDS)
+            for talk in slow:
+                talk.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.current_task()
+        if talk is not None:
+            self._talks.add(talk)
+            talk.add_done_callback(self._talks.discard)
+        try:
+            await self._talk(reader, writer)
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            writer.transport.abort()
+        except Exception:
+            log.exception("a connection ended with a defect")
+            writer.transport.abort()
+        finally:
+            writer.close()
+            with contextlib.suppress(Exception):
+                await writer.wait_closed()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                asked = decode(await reader.readline())
+        except (WireError, ValueError) as error:
+            await _send(writer, error_line(RequestRejected(f"the courier's line is wrong: {error}")))
+            return
+        lines = self._answer(asked)
+        # The courier sends nothing more: what can still be read is its end, and with that the answer's.
+        left = asyncio.ensure_future(reader.read(1))
+        try:
+            await self._relay(lines, writer, left)
+        finally:
+            left.cancel()
+            await asyncio.gather(left, return_exceptions=True)
+
+    async def _relay(
+        self, lines: AsyncIterator[Line], writer: asyncio.StreamWriter, left: "asyncio.Future[bytes]"
+    ) -> None:
+        while True:
+            following = asyncio.ensure_future(_next(lines))
+            both: set[asyncio.Future[Any]] = {following, left}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                return
+            line = following.result()
+            if line is None:
+                return
+            await _send(writer, line)
+
+
+async def _next(lines: AsyncIterator[Line]) -> Line | None:
+    try:
+        return await anext(lines, None)
+    except BackupError as error:
+        return error_line(error)
+    except OSError as error:
+        return error_line(_unwritten(error))
+    except Exception:
+        log.exception("a request ended with a defect")
+        return error_line(InternalError("the sidecar has a defect: its log has the traceback"))
+
+
+async def _send(writer: asyncio.StreamWriter, line: Line) -> None:
+    writer.write(encode(line))
+    async with asyncio.timeout(READ_SECONDS):
+        await writer.drain()
+
+
+def _unwritten(error: OSError) -> BackupError:
+    from sidecar.disk_errors import on_request_volume
+
+    return on_request_volume(error)

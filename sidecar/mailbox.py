@@ -1,0 +1,177 @@
+"""The mailbox: taking ``backup.request`` from writers of every kind, without ever reading half a request."""
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.wire import REQUEST_LIMIT, WireError, decode
+from sidecar.clock import Clock
+from sidecar.files import NotAFile, kind_of, read_bounded
+from sidecar.volume import MAILBOX, Volume
+
+STILL_SECONDS = 2.0
+"""How long a file that is no whole request has to have been still before it is refused."""
+KEEP_REFUSED_FILES = 20
+TAKEN = "taken-"
+log = logging.getLogger("sidecar.mailbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What was in the mailbox: the object that was written, or why it is no request.
+
+    ``taken`` is the file that it lies in now, beside the mailbox.
+    """
+
+    taken: str
+    content: dict[str, object] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Mailbox:
+    """Looks at the mailbox when told to; a hint too many costs a stat.
+
+    ``look`` takes what lies there and hands each letter to ``deliver``, which publishes a document that
+    carries the taken file's name. Only then is the file removed, or kept in ``refused/``.
+    """
+
+    def __init__(self, volume: Volume, clock: Clock, deliver: Callable[[Letter], bool]) -> None:
+        self._volume = volume
+        self._clock = clock
+        self._deliver = deliver
+        self._seen: _Seen | None = None
+        self._seen_since = 0.0
+        self._unfinished: list[str] = []
+
+    def recover(self, is_carried: Callable[[str], bool]) -> None:
+        """Finish the taken files that a crash left: those that no document carries are delivered."""
+        for name in sorted(entry for entry in os.listdir(self._volume.root) if entry.startswith(TAKEN)):
+            if is_carried(name):
+                self._discard(name)
+            else:
+                self._unfinished.append(name)
+
+    def look(self) -> float | None:
+        """Take what is complete; give the seconds after which to look again where something is not."""
+        # What was taken and turned out to be half-written comes first: its writer is still at it.
+        while self._unfinished:
+            wait = self._finish(self._unfinished[0])
+            if wait is not None:
+                return wait
+            del self._unfinished[0]
+        return self._take()
+
+    def _take(self) -> float | None:
+        letter, wait = self._read(MAILBOX)
+        if wait is not None or letter is None:
+            return wait
+        taken = TAKEN + secrets.token_hex(8)
+        try:
+            os.rename(MAILBOX, taken, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
+        except FileNotFoundError:
+            return None
+        # On the disk before the document that carries the name: else a power cut could bring the mailbox back.
+        os.fsync(self._volume.root)
+        wait = self._finish(taken)
+        if wait is not None:
+            self._unfinished.append(taken)
+        return wait
+
+    def _finish(self, taken: str) -> float | None:
+        """Read a taken file again, since a writer may have replaced what the first reading saw."""
+        letter, wait = self._read(taken)
+        if wait is not None:
+            return wait
+        if letter is not None:
+            self._seen = None
+            if not self._deliver(letter):
+                return STILL_SECONDS
+            if letter.content is None:
+                self._refuse(taken)
+            else:
+                self._discard(taken)
+        return None
+
+    def _read(self, name: str) -> tuple[Letter | None, float | None]:
+        """Give the letter that lies at ``name`` once it is whole or has been still; else the seconds to wait."""
+        try:
+            data, found = read_bounded(self._volume.root, name, REQUEST_LIMIT)
+        except FileNotFoundError:
+            self._seen = None
+            return None, None
+        except NotAFile as error:
+            return Letter(name, problem=f"backup.request is {error}, where a file is wanted"), None
+        except PermissionError:
+            return Letter(name, problem="backup.request may not be read by the sidecar"), None
+        if len(data) > REQUEST_LIMIT:
+            return Letter(name, problem=f"backup.request is longer than {REQUEST_LIMIT} bytes"), None
+        try:
+            return Letter(name, content=dict(decode(data))), None
+        except WireError as error:
+            left = self._still_for(found)
+            if left > 0:
+                return None, left
+            problem = "backup.request is empty" if not data.strip() else f"backup.request: {error}"
+            return Letter(name, problem=problem), None
+
+    def _still_for(self, found: os.stat_result) -> float:
+        """Give how long the file still has to be still; renaming it, as taking does, is no change."""
+        now = self._clock.moment().seconds
+        seen = _Seen(found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen != self._seen:
+            self._seen, self._seen_since = seen, now
+        return self._seen_since + STILL_SECONDS - now
+
+    def _discard(self, taken: str) -> None:
+        try:
+            os.unlink(taken, dir_fd=self._volume.root)
+        except FileNotFoundError:
+            return
+        except IsADirectoryError:
+            self._refuse(taken)
+
+    def _refuse(self, taken: str) -> None:
+        """Keep what was no request for a person to look at, the newest few, each bounded."""
+        try:
+            found = os.stat(taken, dir_fd=self._volume.root, follow_symlinks=False)
+            if found.st_size > REQUEST_LIMIT and kind_of(found.st_mode) == "a file":
+                os.truncate(f"/proc/self/fd/{self._volume.root}/{taken}", REQUEST_LIMIT)
+            # The number sorts: the wall clock may have been set back.
+            number = max((_number(name) for name in os.listdir(self._volume.refused)), default=0) + 1
+            os.rename(
+                taken,
+                f"{number:08d}-{taken.removeprefix(TAKEN)}",
+                src_dir_fd=self._volume.root,
+                dst_dir_fd=self._volume.refused,
+            )
+        except OSError as error:
+            log.warning("what was refused could not be kept", extra={"file": taken, "error": str(error)})
+            with contextlib.suppress(OSError):
+                os.unlink(taken, dir_fd=self._volume.root)
+            return
+        self._sweep_refused()
+
+    def _sweep_refused(self) -> None:
+        names = sorted(os.listdir(self._volume.refused), key=_number)
+        for name in names[:-KEEP_REFUSED_FILES]:
+            with contextlib.suppress(OSError):
+                if kind_of(os.stat(name, dir_fd=self._volume.refused, follow_symlinks=False).st_mode) == "a folder":
+                    shutil.rmtree(name, dir_fd=self._volume.refused)
+                else:
+                    os.unlink(name, dir_fd=self._volume.refused)
+
+
+def _number(name: str) -> int:
+    digits = name.partition("-")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0

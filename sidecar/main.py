@@ -1,0 +1,59 @@
+"""neo4j-backup-sidecar: looks at its first word before it imports anything that the word doesn't need."""
+
+import os
+import sys
+
+from shared.wire import TAKES_ID, Verb
+
+REQUESTS = "NEO4J_BACKUP_REQUESTS"
+DEFAULT_REQUESTS = "/backup-requests"
+USAGE_ERROR = 2
+_USAGE = """\
+usage: neo4j-backup-sidecar run              watch the request folder and run backups
+       neo4j-backup-sidecar settings         print the settings that hold, and where from
+       neo4j-backup-sidecar version          print this program's version
+       neo4j-backup-sidecar VERB [ID]        ask the daemon that runs: one line of JSON on standard
+                                             input, lines of JSON on standard output
+  verbs: submit ID, follow ID, get ID, cancel ID, log ID, list, facts, probe, drain
+"""
+
+
+def main() -> None:
+    """Run the program and exit; nothing else in the package exits."""
+    sys.exit(_main(sys.argv[1:]))
+
+
+def _main(arguments: list[str]) -> int:
+    match arguments:
+        case ["run"]:
+            from sidecar.daemon import run
+
+            return run(os.environ)
+        case ["settings"]:
+            from sidecar.settings import print_settings
+
+            return print_settings(os.environ)
+        case ["version" | "--version"]:
+            from importlib.metadata import version
+
+            print(version("neo4j-backup"))  # noqa: T201
+            return 0
+        case ["help" | "--help" | "-h"]:
+            sys.stdout.write(_USAGE)
+            return 0
+        case [verb] if verb in _PLAIN:
+            return _carry(Verb(verb), None)
+        case [verb, request_id] if verb in TAKES_ID:
+            return _carry(Verb(verb), request_id)
+        case _:
+            sys.stderr.write(_USAGE)
+            return USAGE_ERROR
+
+
+def _carry(verb: Verb, request_id: str | None) -> int:
+    from sidecar.courier import carry
+
+    return carry(verb, request_id, os.environ.get(REQUESTS) or DEFAULT_REQUESTS)
+
+
+_PLAIN = frozenset(set(Verb) - TAKES_ID)

@@ -1,0 +1,126 @@
+"""Finds and ends the processes of one run, wherever they have gone."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+from sidecar.neo4j_admin.proc import Process, processes, read_environment, read_process
+from sidecar.neo4j_admin.runner import WORD_VARIABLE
+
+UNKILLABLE_AFTER = 30.0
+"""Seconds after SIGKILL at which a process counts as one that can't be ended."""
+
+# One look isn't enough: a process that is just executing another program has no environment.
+_LOOKS = 2
+_BETWEEN_LOOKS = 0.01
+_LONGEST_PAUSE = 0.25
+
+
+def find_carriers(word: str) -> tuple[int, ...]:
+    """Return the pids of the processes that carry a run's word, as one look shows them."""
+    return tuple(process.pid for process in Family(word).living())
+
+
+async def end_carriers(word: str, grace: float) -> tuple[int, ...]:
+    """End the processes that carry ``word``: SIGTERM, after ``grace`` seconds SIGKILL.
+
+    Returns when two looks in a row find none, with ``()``; or 30 s after SIGKILL with the pids
+    that are left, which wait in the kernel for a disk that doesn't answer.
+    """
+    kill_at = asyncio.get_running_loop().time() + grace
+    return await Family(word).end(lambda: kill_at)
+
+
+class Family:
+    """The processes of one run: those that carry its word, and those in its launcher's session.
+
+    ``session`` is the launcher's pid and may be given only as long as nobody has reaped the
+    launcher: until then no other process, group or session can have that number.
+    """
+
+    def __init__(self, word: str, session: int | None = None) -> None:
+        if not word or "\0" in word:
+            raise ValueError(f"a run's word can't be {word!r}: it would be found in processes that aren't ours")
+        self.session = session
+        self.seen: set[tuple[int, int]] = set()
+        self._told: set[tuple[int, int]] = set()
+        self._entry = f"\0{WORD_VARIABLE}={word}\0".encode()
+
+    def living(self) -> tuple[Process, ...]:
+        """Look for them once."""
+        found = tuple(process for process in processes() if self._has(process))
+        self.seen.update((process.pid, process.started) for process in found)
+        return found
+
+    def terminate(self, living: Collection[Process]) -> None:
+        """Send SIGTERM to those that haven't had it."""
+        self._signal([p for p in living if (p.pid, p.started) not in self._told], signal.SIGTERM)
+        self._told.update((process.pid, process.started) for process in living)
+
+    def kill(self, living: Collection[Process]) -> None:
+        """Send SIGKILL."""
+        self._signal(living, signal.SIGKILL)
+
+    async def end(self, kill_at: Callable[[], float], patience: float = UNKILLABLE_AFTER) -> tuple[int, ...]:
+        """Terminate, and from ``kill_at`` on kill, until none is left; return the pids that can't be.
+
+        ``kill_at`` is asked again and again, in the running loop's time.
+        """
+        time = asyncio.get_running_loop().time
+        pause, killed_at = _BETWEEN_LOOKS, None
+        looks = 0
+        while looks < _LOOKS:
+            if not (living := self.living()):
+                looks += 1
+                await asyncio.sleep(_BETWEEN_LOOKS if looks < _LOOKS else 0)
+                continue
+            looks = 0
+            if (until_kill := kill_at() - time()) > 0:
+                self.terminate(living)
+                await asyncio.sleep(min(pause, until_kill))
+            else:
+                killed_at = time() if killed_at is None else killed_at
+                if time() - killed_at > patience:
+                    return tuple(process.pid for process in living)
+                self.kill(living)
+                await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        return ()
+
+    def _has(self, process: Process) -> bool:
+        if process.ended or process.pid == os.getpid():
+            return False
+        return process.session == self.session or self._entry in b"\0" + read_environment(process.pid)
+
+    def _signal(self, living: Collection[Process], signum: signal.Signals) -> None:
+        in_group = [process for process in living if process.group == self.session]
+        if in_group:
+            # All of a group at once: one that is forking can't slip through, as it could one by one.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(in_group[0].group, signum)
+        for process in living:
+            if process not in in_group:
+                self._signal_one(process, signum)
+
+    def _signal_one(self, process: Process, signum: signal.Signals) -> None:
+        try:
+            handle = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return
+        except OSError:  # an old kernel, or a seccomp profile that forbids it
+            handle = None
+        try:
+            # The pid may be somebody else's by now. Whom the handle means stays the same, so if it
+            # is one of ours after the handle was taken, the signal reaches it or nobody.
+            if (now := read_process(process.pid)) is not None and self._has(now):
+                if handle is None:
+                    os.kill(process.pid, signum)
+                else:
+                    signal.pidfd_send_signal(handle, signum)
+        except (ProcessLookupError, PermissionError):
+            pass
+        finally:
+            if handle is not None:
+                os.close(handle)

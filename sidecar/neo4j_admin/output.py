@@ -1,0 +1,226 @@
+"""Gathers what a run's lines mean: how far it is, what it finished, and which known failures they tell of.
+
+Only the message of a line counts, never the logger before it, whose name moves between releases.
+Decisions hang on lines that are confirmed (start, fallback, "Finished artifact creation", "Backup
+command completed"), on the JVM's and the operating system's own words, and on what somebody checks
+besides; the words of the stages between them are unsure and only move the progress.
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.neo4j_admin.cleaning import clean
+from sidecar.neo4j_admin.databases import legal_database
+
+TAIL_LINES = 40
+TAIL_BYTES = 8 * 1024
+_TAIL_LINE = 1000
+_SHOWN_LINE = 4096
+_KEPT = 500
+_MOST_ARTIFACTS = 16
+
+
+class Stage(StrEnum):
+    """What neo4j-admin is doing, in a person's words."""
+
+    STARTING = "starting"
+    WAITING = "waiting for the server"
+    STORE_FILES = "receiving store files"
+    TRANSACTIONS = "receiving transactions"
+    RECOVERING = "recovering"
+    WRITING = "writing the artifact"
+    FINISHING = "finishing"
+
+
+class Sign(StrEnum):
+    """A known failure that a line speaks of. By itself it is a hint: see ``diagnosis``."""
+
+    UNKNOWN_COMMAND = "unknown command"
+    REFUSED_OPTION = "refused option"
+    MISSING_FILE = "missing file"
+    SHARD = "shard"
+    HEAP = "heap"
+    MEMORY = "memory"
+    JVM = "jvm"
+    NO_SPACE = "no space"
+    DENIED = "denied"
+    IN_USE = "in use"
+    OFFLINE = "offline"
+
+
+_LOGGED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}[.,][0-9]{3}[+-][0-9]{4} +([A-Z]{4,5}) +(?:\[[^\]]{0,200}\] ?)?(.*)", re.S
+)
+_ARTIFACT = re.compile(r"Finished artifact creation '([^']{1,300})' for database '([^']{1,80})'")
+_ARTIFACT_NAME = re.compile(r"(.{1,63})-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}\.backup")
+_BEGUN = re.compile(r"Start (full|differential) backup of database '([^']{1,80})'")
+_DIFFERENTIAL_FAILED = re.compile(r"Differential backup of database '([^']{1,80})' failed\.(?: Reason: (.*))?", re.S)
+_FALLING_BACK = re.compile(r"Falling back to full backup of database '([^']{1,80})'")
+_NOTHING_NEW = "has not any recent data for database"
+_COMPLETED = "Backup command completed"
+_OPTION = re.compile(r"(?:Unknown options?:|Invalid value for option|Missing required option:) '?(--[A-Za-z-]{1,60})")
+
+_STAGES = tuple(
+    (re.compile(pattern), stage)
+    for pattern, stage in (
+        (r"Starting backup of database|Start backup of database", Stage.STARTING),
+        (r"Using remote server|Start (full|differential) backup|Falling back to full", Stage.WAITING),
+        (r"Start\w* receiving store file", Stage.STORE_FILES),
+        (r"Start\w* (receiving|pulling) transaction", Stage.TRANSACTIONS),
+        (r"Start\w* recover", Stage.RECOVERING),
+        (r"Finished (recover|full backup|differential backup)|Start\w* artifact", Stage.WRITING),
+        (r"Finished artifact creation|Backup command completed", Stage.FINISHING),
+    )
+)
+_SIGNS = tuple(
+    (sign, re.compile(pattern))
+    for sign, pattern in (
+        (Sign.UNKNOWN_COMMAND, r"Unmatched arguments? (from|at) index"),
+        (Sign.REFUSED_OPTION, r"Unknown options?:|Invalid value for|Missing required (option|parameter)"),
+        (Sign.MISSING_FILE, r"^File /.{1,4096} does not exist"),
+        (Sign.SHARD, r"Please specify --remote-address-resolution"),
+        (Sign.HEAP, r"OutOfMemoryError: (Java heap space|GC overhead)|OutOfMemoryError$"),
+        (Sign.MEMORY, r"java\.lang\.OutOfMemoryError|insufficient memory for the Java Runtime|Cannot allocate memory"),
+        (
+            Sign.JVM,
+            r"Error occurred during initialization of VM|Could not create the Java Virtual Machine"
+            r"|Could not reserve enough space|Too small maximum heap|Invalid maximum heap size",
+        ),
+        (Sign.NO_SPACE, r"No space left on device|Disk quota exceeded"),
+        (
+            Sign.DENIED,
+            r"Permission denied|AccessDenied|Read-only file system|ReadOnlyFileSystem|Operation not permitted",
+        ),
+        (Sign.IN_USE, r"The database is in use|[Ll]ock file has been locked by another process|FileLockException"),
+    )
+)
+_OFFLINE = re.compile(r"\b(offline|stopped|not online)\b", re.I)
+_NOISE = re.compile(
+    r"Picked up |WARNING: |NOTE: |Selecting JVM|Run with '--verbose'|Full exception details|Please provide this file"
+    r"|Executing command line|Configuration files used|[\s=_*-]|\.\.\."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it may be shown, and the stage that begins with it, if one does."""
+
+    text: str
+    stage: Stage | None = None
+
+
+class Observed:
+    """What a run has told so far, in bounded memory whatever it prints.
+
+    ``artifacts`` maps a database to the file it was told to be finished in, a plain name of the
+    right shape; ``odd_artifact`` is the last that was told and has no such name. ``signs`` keeps
+    the first line that spoke of each known failure. All text in it is cleaned of ``secrets``.
+    Lines about other databases than ``database`` count for ``artifacts`` only.
+    """
+
+    def __init__(self, database: str, secrets: Sequence[str] = ()) -> None:
+        self.database = database.lower()
+        self.stage = Stage.STARTING
+        self.artifacts: dict[str, str] = {}
+        self.odd_artifact: str | None = None
+        self.full_started = False
+        self.differential_started = False
+        self.differential_failure: str | None = None
+        self.fell_back = False
+        self.nothing_new = False
+        self.completed = False
+        self.signs: dict[Sign, str] = {}
+        self.refused_option: str | None = None
+        self._first_error: str | None = None
+        self._last_plain: str | None = None
+        self._secrets = tuple(secrets)
+        self._tail: deque[str] = deque()
+        self._tail_bytes = 0
+
+    @property
+    def artifact(self) -> str | None:
+        """The file that this run's database was told to be finished in."""
+        return self.artifacts.get(self.database)
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines: at most 40, and 8 KiB of UTF-8."""
+        return tuple(self._tail)
+
+    @property
+    def said(self) -> str:
+        """The line that tells best why it failed: its first error, else its last words outside the log."""
+        return self._first_error or self._last_plain or ""
+
+    def feed(self, line: bytes) -> Line:
+        """Take the next line, without its newline; never raises."""
+        text = clean(line, self._secrets, _SHOWN_LINE)
+        raw = line.decode("utf-8", errors="replace").rstrip("\r\n")
+        self._remember(text)
+        logged = _LOGGED.match(raw)
+        level, message = (logged[1], logged[2]) if logged else (None, raw)
+        stage = next((stage for pattern, stage in _STAGES if pattern.match(message)), None)
+        if stage is not None:
+            self.stage = stage
+        self._read_course(message)
+        if level in (None, "ERROR", "WARN", "FATAL"):
+            self._read_failure(message, level)
+        return Line(text, stage)
+
+    def _read_course(self, message: str) -> None:
+        if found := _ARTIFACT.match(message):
+            self._read_artifact(found[1], found[2])
+        elif found := _BEGUN.match(message):
+            if found[2].lower() == self.database:
+                self.full_started |= found[1] == "full"
+                self.differential_started |= found[1] == "differential"
+        elif found := _DIFFERENTIAL_FAILED.match(message):
+            if found[1].lower() == self.database:
+                self.differential_failure = self._kept(found[2] or "")
+        elif found := _FALLING_BACK.match(message):
+            self.fell_back |= found[1].lower() == self.database
+        elif _NOTHING_NEW in message:
+            self.nothing_new |= self._names_ours(message)
+        elif message.startswith(_COMPLETED):
+            self.completed = True
+
+    def _read_artifact(self, name: str, database: str) -> None:
+        shaped = _ARTIFACT_NAME.fullmatch(name)
+        known = legal_database(database)
+        if known is None or shaped is None or legal_database(shaped[1]) != known:
+            self.odd_artifact = self._kept(name)
+        elif known == self.database or len(self.artifacts) < _MOST_ARTIFACTS:
+            self.artifacts[known] = name
+
+    def _read_failure(self, message: str, level: str | None) -> None:
+        for sign, pattern in _SIGNS:
+            if sign not in self.signs and pattern.search(message):
+                self.signs[sign] = self._kept(message)
+        if Sign.OFFLINE not in self.signs and self._names_ours(message) and _OFFLINE.search(message):
+            self.signs[Sign.OFFLINE] = self._kept(message)
+        if self.refused_option is None and (found := _OPTION.search(message)):
+            self.refused_option = found[1]
+        if level in ("ERROR", "FATAL"):
+            self._first_error = self._first_error or self._kept(message)
+        elif level is None and message and not _NOISE.match(message):
+            self._last_plain = self._kept(message)
+
+    def _names_ours(self, message: str) -> bool:
+        """Say whether it names our database, as ``'x'`` or as in ``DatabaseId{c16ce93f[x]}``."""
+        low = message.lower()
+        return f"'{self.database}'" in low or f"[{self.database}]" in low
+
+    def _kept(self, text: str) -> str:
+        return clean(text, self._secrets, _KEPT)
+
+    def _remember(self, text: str) -> None:
+        if not text or text.isspace():
+            return
+        short = text if len(text) <= _TAIL_LINE else text[: _TAIL_LINE - 1] + "…"
+        self._tail.append(short)
+        self._tail_bytes += len(short.encode()) + 1
+        while len(self._tail) > TAIL_LINES or self._tail_bytes > TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft().encode()) + 1

@@ -1,0 +1,214 @@
+"""The documents on the volume: published whole, indexed in memory, swept when they are many."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from shared.errors import InternalError
+from shared.lifecycle import State, may_follow
+from sidecar.document import LAST_ATTEMPT, Document
+from sidecar.files import NotAFile, read_bounded, remove, write_whole
+from sidecar.volume import Volume
+
+DOCUMENT_LIMIT = 4 * 1024 * 1024
+KEEP_ENDED = 1000
+KEEP_REFUSED = 100
+KEEP_LOG_BYTES = 256 * 1024 * 1024
+_SUFFIX = ".json"
+log = logging.getLogger("sidecar.records")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is held in memory of a document that has ended; the rest is read when somebody asks."""
+
+    state: State
+    number: int
+    revision: int
+
+
+class Records:
+    """All requests of a volume.
+
+    Documents under way are held whole, ended ones as an Entry. ``publish`` is the only way to change one.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._live: dict[str, Document] = {}
+        self._ended: dict[str, Entry] = {}
+        self._foreign: set[str] = set()
+        self._watches: dict[str, set[asyncio.Event]] = {}
+        self._next_number = 1
+        self._next_revision = 1
+        self._newest: tuple[int, str] | None = None
+        self.on_change: Callable[[Document], None] = lambda document: None
+
+    def load(self) -> None:
+        """Read every document; one that can't be read keeps its name taken and is left where it is."""
+        for name in os.listdir(self._volume.status):
+            if not name.endswith(_SUFFIX) or name.startswith("."):
+                continue
+            request = name.removesuffix(_SUFFIX)
+            document = self._read(request)
+            if document is None:
+                self._foreign.add(request)
+                log.warning("a document can't be read and is left alone", extra={"file": f"status/{name}"})
+            else:
+                self._hold(document)
+
+    def publish(self, document: Document) -> Document:
+        """Put ``document`` on the disk as its request's newest state and give it with its revision.
+
+        Raises InternalError for a transition that the lifecycle forbids, and OSError, after which the
+        document that was there still holds.
+        """
+        before = self.get(document.id)
+        if not may_follow(None if before is None else before.state, document.state):
+            was = "no document" if before is None else before.state
+            raise InternalError(f"request {document.id} can't go from {was} to {document.state}")
+        published = document.changed(revision=self._next_revision)
+        write_whole(self._volume.status, document.id + _SUFFIX, published.to_json())
+        self._hold(published)
+        self.notify(published.id)
+        self.on_change(published)
+        return published
+
+    def next_number(self) -> int:
+        """Give the number that puts a new request at the queue's end."""
+        number = self._next_number
+        self._next_number += 1
+        return number
+
+    def get(self, name: str) -> Document | None:
+        """Give the document of exactly this name."""
+        live = self._live.get(name)
+        if live is not None:
+            return live
+        return self._read(name) if name in self._ended else None
+
+    def newest_attempt(self, request: str) -> Document | None:
+        """Give the newest attempt of the id ``request``; an attempt's own name gives that attempt."""
+        if "~" in request:
+            return self.get(request)
+        for attempt in range(LAST_ATTEMPT, 1, -1):
+            document = self.get(attempt_name(request, attempt))
+            if document is not None:
+                return document
+        return self.get(request)
+
+    def is_taken(self, name: str) -> bool:
+        """Say whether a document of this name exists, readable or not."""
+        return name in self._live or name in self._ended or name in self._foreign
+
+    def under_way(self) -> list[Document]:
+        """Give the documents that are not final, in the queue's order."""
+        return sorted(self._live.values(), key=lambda document: document.number)
+
+    def queued(self) -> list[Document]:
+        """Give the documents that wait for their turn, in order."""
+        return [document for document in self.under_way() if document.state is State.QUEUED]
+
+    def newest_change(self) -> Document | None:
+        """Give the document that changed last."""
+        return None if self._newest is None else self.get(self._newest[1])
+
+    def newest_first(self) -> Iterator[Document]:
+        """Give every document, the one accepted last first."""
+        numbers = {name: entry.number for name, entry in self._ended.items()}
+        numbers.update((name, document.number) for name, document in self._live.items())
+        for name in sorted(numbers, key=numbers.__getitem__, reverse=True):
+            document = self.get(name)
+            if document is not None:
+                yield document
+
+    def carries(self, taken: str) -> bool:
+        """Say whether a document came from the taken mailbox file of this name."""
+        return any(document.taken == taken for document in self.newest_first())
+
+    @contextlib.contextmanager
+    def watch(self, name: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set at each change of the document ``name``."""
+        event = asyncio.Event()
+        watchers = self._watches.setdefault(name, set())
+        watchers.add(event)
+        try:
+            yield event
+        finally:
+            watchers.discard(event)
+            if not watchers:
+                self._watches.pop(name, None)
+
+    def notify(self, name: str) -> None:
+        """Wake those who watch ``name``."""
+        for event in self._watches.get(name, ()):
+            event.set()
+
+    def sweep(self) -> None:
+        """Remove the oldest ended documents beyond what is kept, and the oldest logs beyond their size."""
+        busy = {document.base_id for document in self._live.values()}
+        refused = sorted(_of(self._ended, rejected=True), key=_by_revision)
+        ended = sorted(_of(self._ended, rejected=False), key=_by_revision)
+        surplus = refused[: max(0, len(refused) - KEEP_REFUSED)] + ended[: max(0, len(ended) - KEEP_ENDED)]
+        for name, _ in surplus:
+            if name.partition("~")[0] in busy:
+                continue
+            remove(self._volume.logs, f"{name}.log")
+            remove(self._volume.status, name + _SUFFIX)
+            del self._ended[name]
+        self._sweep_logs(busy)
+
+    def _sweep_logs(self, busy: set[str]) -> None:
+        sizes: list[tuple[int, str, int]] = []
+        with os.scandir(self._volume.logs) as entries:
+            for entry in entries:
+                name = entry.name.removesuffix(".log")
+                if name.partition("~")[0] in busy:
+                    continue
+                ended = self._ended.get(name)
+                with contextlib.suppress(FileNotFoundError):
+                    size = entry.stat(follow_symlinks=False).st_size
+                    sizes.append((0 if ended is None else ended.revision, entry.name, size))
+        total = sum(size for _, _, size in sizes)
+        for _, name, size in sorted(sizes):
+            if total <= KEEP_LOG_BYTES:
+                break
+            remove(self._volume.logs, name)
+            total -= size
+
+    def _read(self, name: str) -> Document | None:
+        try:
+            data, _ = read_bounded(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
+            document = Document.model_validate_json(data)
+        except (OSError, NotAFile, ValidationError):
+            return None
+        return document if document.id == name else None
+
+    def _hold(self, document: Document) -> None:
+        self._next_number = max(self._next_number, document.number + 1)
+        self._next_revision = max(self._next_revision, document.revision + 1)
+        if self._newest is None or document.revision > self._newest[0]:
+            self._newest = (document.revision, document.id)
+        if document.final:
+            self._live.pop(document.id, None)
+            self._ended[document.id] = Entry(document.state, document.number, document.revision)
+        else:
+            self._live[document.id] = document
+
+
+def attempt_name(request: str, attempt: int) -> str:
+    """Give the name of an attempt: the id itself for the first, then ``<id>~2`` and ``<id>~3``."""
+    return request if attempt == 1 else f"{request}~{attempt}"
+
+
+def _of(entries: dict[str, Entry], *, rejected: bool) -> list[tuple[str, Entry]]:
+    return [(name, entry) for name, entry in entries.items() if (entry.state is State.REJECTED) == rejected]
+
+
+def _by_revision(item: tuple[str, Entry]) -> int:
+    return item[1].revision

@@ -1,0 +1,184 @@
+"""One request volume from its lock to its loss: recovery, then intake, work and answers in one loop."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from shared.errors import BackupInterrupted
+from shared.protocol import Progress
+from shared.text import printable
+from sidecar.acceptance import Acceptance
+from sidecar.answers import Answers
+from sidecar.checkup import Checkup
+from sidecar.document import Document
+from sidecar.files import sweep_temporary, write_whole
+from sidecar.hints import Hints
+from sidecar.intake import Intake
+from sidecar.job import Job
+from sidecar.listener import Listener
+from sidecar.mailbox import Letter, Mailbox
+from sidecar.parts import Parts
+from sidecar.records import Records
+from sidecar.recovery import recover
+from sidecar.volume import STATUS, Volume
+
+LOOK_SECONDS = 30.0
+UNWATCHED_LOOK_SECONDS = 2.0
+COPY_SECONDS = 0.05
+log = logging.getLogger("sidecar.session")
+
+
+class Session:
+    """Owns a volume while its lock is held. ``run`` ends by ``stop``, or raises VolumeLost."""
+
+    def __init__(self, volume: Volume, parts: Parts) -> None:
+        self._volume = volume
+        self._parts = parts
+        self._records = Records(volume)
+        self._intake = Intake(self._records, parts.clock, Acceptance(parts.settings).check)
+        self._mailbox = Mailbox(volume, parts.clock, self._deliver)
+        self._job: Job | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._wake = asyncio.Event()
+        self._hint = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._uncopied: Document | None = None
+        self._watched = False
+
+    async def run(self) -> None:
+        """Recover what an earlier daemon left, then serve until stopped or the volume is lost."""
+        sweep_temporary(self._volume.root)
+        sweep_temporary(self._volume.status)
+        self._records.load()
+        await recover(self._volume, self._records, self._parts)
+        self._mailbox.recover(self._records.carries)
+        self._records.on_change = self._changed
+        self._uncopied = self._records.newest_change()
+        answers = Answers(self._volume, self._records, self._intake, self, self._checkup().checks)
+        listener = Listener(self._volume, answers.answer)
+        hints = Hints(self._volume.path, self._hint.set)
+        try:
+            await listener.open()
+            await self._serve(hints)
+        finally:
+            hints.close()
+            await listener.close()
+
+    def stop(self) -> None:
+        """End what runs as interrupted and let ``run`` return."""
+        self._stopping.set()
+
+    async def drain(self) -> None:
+        """Start nothing more until a restart and end what runs; returns when no process of it is left."""
+        self._intake.draining = True
+        log.info("draining: nothing more is started until a restart")
+        self._interrupt("the sidecar was drained")
+        await self._idle.wait()
+
+    async def progress(self, name: str) -> Progress | None:
+        """Give what the request of this name does now."""
+        job = self._job
+        return None if job is None or not job.answers_to(name) else await job.progress()
+
+    def wish_changed(self, document: Document) -> None:
+        """Have a job that is to be cancelled hear of it."""
+        if self._job is not None and document.cancel_requested and self._job.name == document.id:
+            self._job.cancel()
+
+    async def _serve(self, hints: Hints) -> None:
+        log.info("the sidecar is ready", extra={"folder": self._volume.path})
+        work = asyncio.create_task(self._work())
+        look = asyncio.create_task(self._look_after(hints))
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            done, _ = await asyncio.wait({work, look, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._intake.draining = True
+            self._interrupt("the sidecar was shut down")
+            look.cancel()
+            stopped.cancel()
+            idle = asyncio.create_task(self._idle.wait())
+            # A job that can't publish its end on a lost volume ends by itself; a defect has no idle to wait for.
+            await asyncio.wait({idle, work}, return_when=asyncio.FIRST_COMPLETED)
+            idle.cancel()
+            work.cancel()
+            await asyncio.gather(work, look, stopped, idle, return_exceptions=True)
+            self._copy_status()
+        for task in done - {stopped}:
+            task.result()
+
+    async def _work(self) -> None:
+        while True:
+            queued = self._records.queued()
+            if not queued or self._intake.draining:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            self._idle.clear()
+            self._job = Job(queued[0], self._volume, self._records, self._parts)
+            try:
+                await self._job.run()
+            finally:
+                self._job = None
+                self._idle.set()
+            with suppress(OSError):
+                self._records.sweep()
+
+    async def _look_after(self, hints: Hints) -> None:
+        while True:
+            self._hint.clear()
+            self._volume.check()
+            self._watched = hints.ensure()
+            wait = LOOK_SECONDS if self._watched else UNWATCHED_LOOK_SECONDS
+            if not self._intake.draining:
+                wait = min(wait, self._look())
+            self._copy_status()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._hint.wait()
+
+    def _look(self) -> float:
+        try:
+            again = self._mailbox.look()
+        except OSError as error:
+            log.warning("the mailbox can't be read", extra={"error": str(error)})
+            return UNWATCHED_LOOK_SECONDS
+        return LOOK_SECONDS if again is None else again
+
+    def _deliver(self, letter: Letter) -> bool:
+        try:
+            self._intake.receive(letter)
+        except OSError as error:
+            log.error("a request from the mailbox can't be put on the disk yet", extra={"error": str(error)})
+            return False
+        return True
+
+    def _interrupt(self, why: str) -> None:
+        if self._job is not None:
+            hint = "Ask again: what was finished before stays, what was cut off is set aside."
+            self._job.interrupt(BackupInterrupted(f"{why} while the backup was running", hint=hint))
+
+    def _changed(self, document: Document) -> None:
+        log.info(
+            f"request {document.state}",
+            extra={"id": document.id, "code": document.code, "reason": printable(document.message, 512) or None},
+        )
+        if self._uncopied is None:
+            # Not at once: a request's first changes follow each other in milliseconds, and need one copy.
+            asyncio.get_running_loop().call_later(COPY_SECONDS, self._copy_status)
+        self._uncopied = document
+        self._wake.set()
+
+    def _copy_status(self) -> None:
+        document, self._uncopied = self._uncopied, None
+        if document is None:
+            return
+        try:
+            write_whole(self._volume.root, STATUS, document.to_json())
+        except OSError as error:
+            self._uncopied = document
+            log.warning("backup.status can't be written", extra={"error": str(error)})
+
+    def _checkup(self) -> Checkup:
+        return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining)

@@ -1,0 +1,31 @@
+"""Holds every test to leaving nothing behind: no thread, no process, no open file, no file outside its tmp_path."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.leaks import Snapshot
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_folder_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Point TMPDIR to a folder that only this session uses, so that what lies there is a leak of ours."""
+    before = os.environ.get("TMPDIR")
+    folder = str(tmp_path_factory.mktemp("tmpdir", numbered=False))
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    yield
+    tempfile.tempdir = None
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    before = Snapshot.take()
+    yield
+    if leaks := before.leaks():
+        pytest.fail("the test leaves behind\n" + "\n".join(leaks), pytrace=False)
