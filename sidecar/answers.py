@@ -1,16 +1,16 @@
 """What each verb of a courier is answered with, line by line."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from shared.errors import RequestRejected
+from shared.errors import ConfigurationError, RequestRejected
 from shared.protocol import Check, Progress, Submission
 from shared.text import printable
 from shared.wire import FOLLOW_SECONDS, REQUEST_LIMIT, Verb, WireError, decode
 from sidecar.document import Document
-from sidecar.files import NotAFile
 from sidecar.intake import Intake
 from sidecar.records import Records
 from sidecar.volume import Volume
@@ -57,38 +57,42 @@ class Answers:
     async def answer(self, asked: dict[str, Any]) -> Lines:
         """Give the lines for one courier's line; a BackupError that is raised is the last of them."""
         verb, name, given = _parse(asked)
+        exit_code = 0
         match verb:
-            case Verb.SUBMIT:
-                yield self._submit(name, given)
-            case Verb.CANCEL:
-                document = self._intake.cancel(name)
-                self._work.wish_changed(document)
-                yield _status(document)
-            case Verb.GET:
-                yield _status(self._intake.find(name), await self._work.progress(name))
+            case Verb.FOLLOW:
+                async for document, progress in self._follow(name):
+                    exit_code = document.exit_code or 0
+                    yield _status(document, progress)
             case Verb.LIST:
                 for line in self._list(given):
                     yield line
-            case Verb.FOLLOW:
-                exit_code = 0
-                async for line, exit_code in self._follow(name):
-                    yield line
-                yield _end(exit_code)
-                return
             case Verb.LOG:
                 async for line in self._log(name):
                     yield line
             case Verb.FACTS:
-                path = _options(given).get("path")
-                async for check in self._checks(path if isinstance(path, str) else None):
-                    yield {"check": check.model_dump(mode="json")}
-            case Verb.PROBE:
-                under_way = self._records.under_way()
-                yield {"probe": {"under_way": len(under_way), "draining": self._intake.draining}}
+                async for line in self._facts(given):
+                    yield line
             case Verb.DRAIN:
                 async for line in self._drain():
                     yield line
-        yield _end(0)
+            case _:
+                yield await self._at_once(verb, name, given)
+        yield _end(exit_code)
+
+    async def _at_once(self, verb: Verb, name: str, given: str) -> dict[str, Any]:
+        """Give the one line of a verb that has no more."""
+        match verb:
+            case Verb.SUBMIT:
+                return self._submit(name, given)
+            case Verb.CANCEL:
+                document = self._intake.cancel(name)
+                self._work.wish_changed(document)
+                return _status(document)
+            case Verb.GET:
+                return _status(self._intake.find(name), await self._work.progress(name))
+            case _:
+                under_way = self._records.under_way()
+                return {"probe": {"under_way": len(under_way), "draining": self._intake.draining}}
 
     def _submit(self, name: str, given: str) -> dict[str, Any]:
         if len(given) > REQUEST_LIMIT:
@@ -107,7 +111,7 @@ class Answers:
                 break
         return found
 
-    async def _follow(self, name: str) -> AsyncIterator[tuple[dict[str, Any], int]]:
+    async def _follow(self, name: str) -> AsyncIterator[tuple[Document, Progress | None]]:
         loop = asyncio.get_running_loop()
         until = loop.time() + FOLLOW_SECONDS
         name = self._intake.find(name).id
@@ -115,14 +119,17 @@ class Answers:
             while loop.time() < until:
                 changed.clear()
                 document = self._intake.find(name)
-                yield _status(document, await self._work.progress(name)), document.exit_code or 0
+                yield document, await self._work.progress(name)
                 if document.final:
                     return
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_SECONDS):
                         await changed.wait()
-                except TimeoutError:
-                    continue
+
+    async def _facts(self, given: str) -> Lines:
+        path = _options(given).get("path")
+        async for check in self._checks(path if isinstance(path, str) else None):
+            yield {"check": check.model_dump(mode="json")}
 
     async def _log(self, name: str) -> Lines:
         document = self._intake.find(name)
@@ -133,7 +140,7 @@ class Answers:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise NotAFile(f"the log of {document.id} can't be read: {error.strerror}") from error
+            raise ConfigurationError(f"the log of {document.id} can't be read: {error.strerror}") from error
         kept = b""
         try:
             while chunk := os.read(descriptor, _LOG_CHUNK):

@@ -17,7 +17,7 @@ class ArtifactName:
 
 
 def parse_name(name: str) -> ArtifactName | None:
-    """Take a file's name apart; None where it is no artifact's. The database is given in lower case, as Neo4j has it."""
+    """Take a file's name apart; None where it is no artifact's. The database comes in lower case, as Neo4j has it."""
     if not (match := _NAME.fullmatch(name)):
         return None
     database, part = match.groups()
@@ -34,6 +34,8 @@ def artifacts_of(database: str, names: Iterable[str]) -> tuple[str, ...]:
     """Give the artifacts of ``database`` among ``names``, without parts, in the order of their names."""
     return tuple(
         sorted(
-            name for name in names if (parsed := parse_name(name)) and not parsed.part and parsed.database == database.lower()
+            name
+            for name in names
+            if (parsed := parse_name(name)) and not parsed.part and parsed.database == database.lower()
         )
     )

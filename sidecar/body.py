@@ -6,7 +6,8 @@ its first and last marks fails. What lies between two marks isn't judged.
 
 from typing import BinaryIO
 
-from sidecar.artifact import MAX_FRAME_HEADER, DamagedArtifact, Head, read_frame_header, upto
+from sidecar.artifact import DamagedArtifact, Head
+from sidecar.zstd_frame import CONTENT_START, MAX_FRAME_HEADER, NOT_NEO4JS, content, read_frame_header, upto
 
 # Measured on 8 GB in blocks of 40 kB that were no longer in memory: read in order by 1 MiB it took 8 s
 # and 2.7 s of CPU, read header by header 15 s and 6 s. From memory both take about a second.
@@ -32,11 +33,11 @@ def check_body(file: BinaryIO, head: Head, size: int) -> None:
         _walk_tar(file, head.body_offset, size)
 
 
-def _walk_frame(file: BinaryIO, offset: int, size: int) -> None:
+def _walk_frame(file: BinaryIO, begin: int, size: int) -> None:
     """Go from block to block by their 3-byte headers: last block (1 bit), type (2 bits), size (21 bits)."""
-    parameters, length = read_frame_header(_at(file, offset, MAX_FRAME_HEADER))
+    parameters, length = read_frame_header(_at(file, begin, MAX_FRAME_HEADER))
     largest = min(parameters.window_size, _MAX_BLOCK)
-    offset += length
+    offset = begin + length
     window, start, blocks, last = b"", 0, 0, 0
     while not last:
         at = offset - start
@@ -55,19 +56,21 @@ def _walk_frame(file: BinaryIO, offset: int, size: int) -> None:
             raise DamagedArtifact("its zstd frame has more blocks than any backup")
         offset += 3 + (1 if kind == 1 else block)
     _expect_end(offset + (_CHECKSUM if parameters.has_checksum else 0), size, "zstd frame")
+    if upto(content(file, begin, _WINDOW), len(CONTENT_START)) != CONTENT_START:
+        raise DamagedArtifact(NOT_NEO4JS)
 
 
 def _walk_tar(file: BinaryIO, offset: int, size: int) -> None:
     """Go from header to header to the two blocks of zeros that end a tar stream."""
     import tarfile
 
-    long_size: int | None = None
+    extended, long_size = False, None
     for _ in range(_MAX_ENTRIES):
         block = _at(file, offset, _TAR_BLOCK)
         if len(block) < _TAR_BLOCK:
             raise DamagedArtifact("it ends before the end of its tar stream")
         if not any(block):
-            if long_size is not None or any(_at(file, offset + _TAR_BLOCK, _TAR_BLOCK)):
+            if extended or any(_at(file, offset + _TAR_BLOCK, _TAR_BLOCK)):
                 raise DamagedArtifact(f"its tar stream is torn at byte {offset}")
             _expect_end(offset + 2 * _TAR_BLOCK, size, "tar stream")
             return
@@ -77,11 +80,12 @@ def _walk_tar(file: BinaryIO, offset: int, size: int) -> None:
             raise DamagedArtifact(f"its tar stream has no header at byte {offset} ({error})") from error
         length = entry.size
         if entry.type == tarfile.XHDTYPE and 0 <= length <= _MAX_PAX:
-            long_size = _pax_size(_at(file, offset + _TAR_BLOCK, length))
+            extended, long_size = True, _pax_size(_at(file, offset + _TAR_BLOCK, length))
         elif entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and length >= 0:
-            length, long_size = length if long_size is None else long_size, None
+            length = length if long_size is None else long_size
+            extended, long_size = False, None
         elif entry.type == tarfile.DIRTYPE and length == 0:
-            long_size = None
+            extended, long_size = False, None
         else:
             raise DamagedArtifact(
                 f"its tar stream has an entry at byte {offset} that no backup has (type {entry.type!r}, {length} bytes)"

@@ -1,12 +1,11 @@
 """Which artifacts belong together: a full one and the differentials that continue it without a gap.
 
-Everything is read from heads, never from names or file times. A physical store is a database id and a
-store id; append indexes count within one. From Neo4j 2026.02 on the first differential after a full may
-begin at or below the full's highest index (*overlap*): ``overlap_allowed`` says whether the neo4j-admin
-at hand reads such a chain.
+Everything is read from heads, never from names or file times. A store is a database id and a store id;
+append indexes count within one. From Neo4j 2026.02 on the first differential after a full may begin at
+or below the full's highest index: ``overlap_allowed`` says whether neo4j-admin reads such a chain.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,14 +14,14 @@ from sidecar.artifact import Head, StoreId
 
 @dataclass(frozen=True, slots=True)
 class Continues:
-    """The differential continues ``parent``, which can be restored."""
+    """The differential continues the artifact named ``parent``, which can be restored."""
 
-    parent: Head
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)
 class NothingNew:
-    """The differential is empty: nothing had changed since ``recovery_point``, the highest index that can be restored."""
+    """The differential is empty: nothing had changed since ``recovery_point``, the highest restorable index."""
 
     recovery_point: int
 
@@ -41,8 +40,8 @@ Continuation = Continues | NothingNew | Breaks
 class Chain:
     """A full artifact and all differentials that can be restored on top of it, by name, oldest first.
 
-    Without a full one it holds the differentials of a store that no chain reaches. A differential that
-    continues two full ones is in both chains.
+    A differential that continues two full ones is in both chains. What no full one leads to is in a
+    chain that has none: at most one of these for each store.
     """
 
     full: str | None
@@ -50,33 +49,95 @@ class Chain:
 
     @property
     def restorable(self) -> bool:
-        """Whether it starts at a full artifact; links are never missing in one that does."""
+        """Whether all of it can be restored."""
         return self.full is not None
 
 
 def chains(heads: Mapping[str, Head], *, overlap_allowed: bool) -> tuple[Chain, ...]:
-    """Sort the artifacts of a folder, given by name, into chains; those of one store follow each other, oldest first.
+    """Sort artifacts, given by name, into chains; those of one store follow each other, the oldest full one first.
 
-    An empty differential goes with the newest full before it.
+    An empty differential goes with the newest full artifact before it.
     """
     found: list[Chain] = []
-    for names in _by_store(heads):
-        links: dict[str | None, set[str]] = {full: set() for full in names if heads[full].full}
-        loose = {name for name in names if not heads[name].full}
-        for full in list(links):
-            links[full] = {
-                name
-                for name in loose
-                if any(heads[name] is reached for reached in _reached(heads[full], _of(heads, loose), overlap_allowed))
-            }
-        orphans = loose.difference(*links.values())
-        for name in sorted(orphans):
-            if heads[name].empty:
-                before = [full for full in links if full and heads[full].taken_at <= heads[name].taken_at]
-                if before:
-                    links[before[-1]].add(name)
-                    orphans.discard(name)
-        if orphans:
-            links[None] = orphans
-        found += [Chain(full, tuple(name for name in names if name in members)) for full, members in links.items()]
+    for store in _by_store(heads):
+        fulls = {name: head for name, head in store.items() if _is_full(head)}
+        others = {name: head for name, head in store.items() if name not in fulls}
+        members = {name: _reached(full, others, overlap_allowed) for name, full in fulls.items()}
+        for name, head in others.items():
+            before = [full for full in fulls if fulls[full].taken_at <= head.taken_at]
+            if head.empty and not head.full and before:
+                members[before[-1]].add(name)
+        found += [Chain(full, tuple(name for name in others if name in members[full])) for full in fulls]
+        if loose := tuple(name for name in others if not any(name in reached for reached in members.values())):
+            found.append(Chain(None, loose))
     return tuple(found)
+
+
+def continuation(head: Head, existing: Mapping[str, Head], *, overlap_allowed: bool) -> Continuation:
+    """Say whether the differential ``head`` continues what lies in its folder, ``existing``, given by name.
+
+    An empty one needs a chain that can be restored up to the newest artifact of its store: what it says
+    is that nothing has changed since that.
+    """
+    store = {name: other for name, other in existing.items() if _store(other) == _store(head)}
+    restorable = {
+        name: store[name]
+        for chain in chains(store, overlap_allowed=overlap_allowed)
+        if chain.full is not None
+        for name in (chain.full, *chain.differentials)
+        if not store[name].empty
+    }
+    if not restorable:
+        return Breaks("it is a differential, and no full backup of the same database and store lies there")
+    recovery_point = max(other.highest for other in restorable.values())
+    if head.empty:
+        newest = max(other.highest for other in store.values())
+        if newest > recovery_point:
+            return Breaks(
+                f"it says that nothing changed since transaction {newest}, and what lies there"
+                f" can be restored up to {recovery_point} only: a link is missing"
+            )
+        return NothingNew(recovery_point)
+    contiguous = [name for name, other in store.items() if other.highest + 1 == head.lowest and not other.empty]
+    if parents := [name for name in contiguous if name in restorable]:
+        return Continues(parents[-1])
+    if overlapped := [name for name, other in restorable.items() if overlap_allowed and _overlaps(head, other)]:
+        return Continues(overlapped[-1])
+    if contiguous:
+        return Breaks(f"it continues {contiguous[-1]}, which can't be restored: a link before it is missing")
+    return Breaks(
+        f"it begins at transaction {head.lowest}, and what lies there ends at {recovery_point}:"
+        f" {recovery_point + 1} would have continued it"
+    )
+
+
+def _reached(full: Head, others: Mapping[str, Head], overlap_allowed: bool) -> set[str]:
+    """Name the differentials that lead on from ``full``, each beginning one above where another ends."""
+    ends, reached = {full.highest}, set()
+    # A parent begins below its child, so that one pass in this order meets each after its parent.
+    for name, head in sorted(others.items(), key=lambda item: item[1].lowest):
+        if not head.empty and (head.lowest - 1 in ends or (overlap_allowed and _overlaps(head, full))):
+            ends.add(head.highest)
+            reached.add(name)
+    return reached
+
+
+def _overlaps(head: Head, full: Head) -> bool:
+    return _is_full(full) and 0 < head.lowest <= full.highest < head.highest
+
+
+def _is_full(head: Head) -> bool:
+    # A full one always holds the store's first transaction; what says otherwise is no foundation.
+    return head.full and not head.empty
+
+
+def _store(head: Head) -> tuple[UUID, StoreId]:
+    return head.database_id, head.store_id
+
+
+def _by_store(heads: Mapping[str, Head]) -> Iterable[Mapping[str, Head]]:
+    """Part the artifacts by store, each part ordered by age; within a second by what was there first."""
+    stores: dict[tuple[UUID, StoreId], dict[str, Head]] = {}
+    for name, head in sorted(heads.items(), key=lambda item: (item[1].taken_at, item[1].highest, item[0])):
+        stores.setdefault(_store(head), {})[name] = head
+    return stores.values()

@@ -62,9 +62,9 @@ def interrupted(why: str) -> BackupInterrupted:
     return BackupInterrupted(why, hint="Ask again: what was finished stays, and what was cut off is set aside.")
 
 
-def cancelled() -> BackupCancelled:
-    """Give the error of a backup that somebody cancelled."""
-    return BackupCancelled("the backup was cancelled", hint="What was cut off is set aside, in .failed/.")
+def cancelled(done: str = "") -> BackupCancelled:
+    """Give the error of a backup that somebody cancelled; ``done`` is added to what it says."""
+    return BackupCancelled(f"the backup was cancelled{done}", hint="What was cut off is set aside, in .failed/.")
 
 
 def _praise(results: Sequence[DatabaseResult], good: Sequence[DatabaseResult]) -> str:

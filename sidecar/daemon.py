@@ -80,7 +80,9 @@ class _Daemon:
         told = False
         while not volume.try_lock():
             if not told:
-                log.info("another sidecar holds the lock: standing by until it has ended", extra={"folder": volume.path})
+                log.info(
+                    "another sidecar holds the lock: standing by until it has ended", extra={"folder": volume.path}
+                )
                 told = True
             await self._pause(_LOCK_SECONDS)
             volume.check()

@@ -45,6 +45,7 @@ class Session:
         self._stopping = asyncio.Event()
         self._uncopied: Document | None = None
         self._watched = False
+        self._started = parts.clock.moment()
 
     async def run(self) -> None:
         """Recover what an earlier daemon left, then serve until stopped or the volume is lost."""
@@ -116,7 +117,7 @@ class Session:
                 await self._wake.wait()
                 continue
             self._idle.clear()
-            self._job = Job(queued[0], self._volume, self._records, self._parts)
+            self._job = Job(queued[0], self._volume, self._records, self._parts, self._started)
             try:
                 await self._job.run()
             finally:

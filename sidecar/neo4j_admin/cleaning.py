@@ -9,9 +9,10 @@ MASK = "***"
 _SHORTEST_SECRET = 6
 # Every repetition is bounded: a line may be 64 KiB that somebody chose.
 _ASSIGNED = re.compile(
-    r"""(?ix) (pass(?:word|wd|phrase) | secret | token | credential | account[_-]?key | access[_-]?key | \bsig)
-        ([\w.-]{0,32} ["']? [ ]? [=:] [ ]?)
-        ("[^"]{1,4096}" | '[^']{1,4096}' | [^\s,;&"']{1,4096})"""
+    r"""(?ix) (pass(?:word|wd|phrase) | secret | token | credential | authorization
+               | account[_-]?key | access[_-]?key | \bsig)
+        ([\w.-]{0,32} ["']? [ ]? [=:] [ ]? (?:(?:bearer|basic)[ ])?)
+        ("[^"]{1,4096}" | '[^']{1,4096}' | [^\s,;&]{1,4096})"""
 )
 _IN_URL = re.compile(r"(://[^/\s:@]{0,256}:)([^@\s/]{1,1024})(?=@)")
 

@@ -10,6 +10,15 @@ from sidecar.neo4j_admin.output import Observed
 from sidecar.neo4j_admin.runner import Exit
 from sidecar.neo4j_admin.version import Version
 
+SEE_OUTPUT = (
+    "Its last lines are in output_tail, all of them in the request's log; NEO4J_BACKUP_VERBOSE=true makes it say more."
+)
+
+
+def quoted(said: str) -> str:
+    """Put what neo4j-admin said behind a message, if it said anything."""
+    return f" ({said})" if said else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

@@ -82,7 +82,7 @@ _SIGNS = tuple(
         (Sign.REFUSED_OPTION, r"Unknown options?:|Invalid value for|Missing required (option|parameter)"),
         (Sign.MISSING_FILE, r"^File /.{1,4096} does not exist"),
         (Sign.SHARD, r"Please specify --remote-address-resolution"),
-        (Sign.HEAP, r"OutOfMemoryError: (Java heap space|GC overhead)|OutOfMemoryError$"),
+        (Sign.HEAP, r"OutOfMemoryError: (Java heap space|GC overhead|Direct buffer)|OutOfMemoryError$"),
         (Sign.MEMORY, r"java\.lang\.OutOfMemoryError|insufficient memory for the Java Runtime|Cannot allocate memory"),
         (
             Sign.JVM,
@@ -181,7 +181,9 @@ class Observed:
             if found[1].lower() == self.database:
                 self.differential_failure = self._kept(found[2] or "")
         elif found := _FALLING_BACK.match(message):
-            self.fell_back |= found[1].lower() == self.database
+            if found[1].lower() == self.database:
+                self.fell_back = True
+                self._first_error = None  # of the differential, which no longer matters
         elif _NOTHING_NEW in message:
             self.nothing_new |= self._names_ours(message)
         elif message.startswith(_COMPLETED):

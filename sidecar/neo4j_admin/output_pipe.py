@@ -66,8 +66,6 @@ class OutputPipe:
             try:
                 chunk = os.read(self._read_end, size)
             except BlockingIOError:
-                if self._last_bytes is not None:
-                    return b""
                 self._wake.clear()
                 await self._wake.wait()
                 continue

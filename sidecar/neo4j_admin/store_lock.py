@@ -38,9 +38,9 @@ def _held(path: Path) -> bool | None:
         return None
     try:
         asked = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
-        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, asked.ljust(32, b"\0"))
+        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    return bool(_FLOCK.unpack_from(answer)[0] != fcntl.F_UNLCK)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)

@@ -8,9 +8,9 @@ from typing import Self
 
 from shared.errors import ConfigurationError
 
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,3})(?:\.(\d{1,4}))?(?:[-+][0-9A-Za-z.+-]{1,64})?")
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,3})(?:\.([0-9]{1,4}))?(?:[-+][0-9A-Za-z.+-]{1,64})?")
 # `neo4j-kernel-api-5.26.28.jar` lies beside it: the version has to begin with a digit.
-_KERNEL_JAR = re.compile(r"neo4j-kernel-(\d.*)\.jar")
+_KERNEL_JAR = re.compile(r"neo4j-kernel-([0-9].*)\.jar")
 
 
 @dataclass(frozen=True, slots=True, order=True)

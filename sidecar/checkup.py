@@ -1,0 +1,126 @@
+"""The sidecar's own part of ``neo4j-backup check``: what a backup would need, looked at now."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+
+from shared.errors import BackupError
+from shared.protocol import Check, CheckState
+from sidecar.cgroup import read_memory
+from sidecar.data_folder import database_size, databases_held
+from sidecar.memory import choose_memory
+from sidecar.outcome import version_warning
+from sidecar.parts import Parts
+from sidecar.path_rules import check_target
+from sidecar.preparation import Prepared
+from sidecar.server import server_version, takes_connections
+from sidecar.sizes import format_size, mebibytes
+from sidecar.space import reserve_of
+from sidecar.stop_sign import StopSign
+from sidecar.target import open_target
+
+_CONNECT_SECONDS = 3.0
+
+
+class Checkup:
+    """Walks from the daemon to neo4j-admin, its server and its target, a Check for each."""
+
+    def __init__(self, parts: Parts, watched: Callable[[], bool], draining: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._watched = watched
+        self._draining = draining
+
+    async def checks(self, path: str | None) -> AsyncIterator[Check]:
+        """Look at each thing in turn; ``path`` is a target to look at, None for every allowed root that is there."""
+        yield self._daemon()
+        prepared: Prepared | None = None
+        try:
+            prepared = await self._parts.preparation.prepare(StopSign())
+            edition = {True: " Enterprise", False: " Community", None: ""}[prepared.enterprise]
+            yield _ok("neo4j-admin", f"{prepared.version}{edition}, {prepared.program}")
+            yield _ok("licence", self._parts.settings.licence or "not asked for by this edition")
+        except BackupError as error:
+            yield _failed("neo4j-admin", error)
+        yield await self._server(prepared)
+        yield await asyncio.to_thread(self._databases)
+        yield self._memory()
+        for root in (path,) if path is not None else self._parts.settings.allowed_roots:
+            yield await asyncio.to_thread(self._target, root, named=path is not None)
+
+    def _daemon(self) -> Check:
+        said = f"neo4j-backup-sidecar {version('neo4j-backup')}"
+        if self._draining():
+            return Check(
+                name="sidecar",
+                state=CheckState.FAILED,
+                message=f"{said} is drained: it starts nothing more",
+                hint="It takes requests again after a restart.",
+            )
+        how = "watches its folder" if self._watched() else "can't watch its folder and looks at it every 2 s"
+        return _ok("sidecar", f"{said}, {how}")
+
+    async def _server(self, prepared: Prepared | None) -> Check:
+        answers = await takes_connections(self._parts.settings.from_, _CONNECT_SECONDS)
+        deaf = [address for address, takes in answers.items() if not takes]
+        if deaf:
+            return Check(
+                name="server",
+                state=CheckState.FAILED,
+                message=f"no connection to {', '.join(deaf)}",
+                hint="Is Neo4j running, is server.backup.enabled on, and does server.backup.listen_address fit "
+                "NEO4J_BACKUP_FROM?",
+            )
+        server = await asyncio.to_thread(server_version)
+        told = f"takes connections at {', '.join(answers)}" + (f", Neo4j {server}" if server else "")
+        if prepared is not None and (warning := version_warning(prepared.version, server)):
+            return Check(name="server", state=CheckState.FAILED, message=f"{told}; {warning[0]}")
+        return _ok("server", told)
+
+    def _databases(self) -> Check:
+        data = self._parts.settings.data
+        held = databases_held(data)
+        if held is None:
+            return Check(
+                name="databases",
+                state=CheckState.UNKNOWN,
+                message=f"{data}/databases can't be read, so every request has to name its databases",
+                hint="Mount Neo4j's data volume into the sidecar, or set NEO4J_BACKUP_DATA.",
+            )
+        sizes = [f"{name} ({format_size(size.store_bytes)})" for name in held if (size := database_size(data, name))]
+        return _ok("databases", ", ".join(sizes) or "none")
+
+    def _memory(self) -> Check:
+        settings = self._parts.settings
+        limit = read_memory().limit_bytes
+        try:
+            chosen = choose_memory(limit, heap=settings.heap, pagecache=settings.pagecache, check=settings.memory_check)
+        except BackupError as error:
+            return _failed("memory", error)
+        bound = "no limit" if limit is None else f"limit {mebibytes(limit)}"
+        return _ok("memory", f"{bound}, heap {chosen.heap}, page cache {chosen.pagecache}")
+
+    def _target(self, path: str, *, named: bool) -> Check:
+        roots = self._parts.settings.allowed_roots
+        try:
+            check_target(path, roots)
+            with open_target(path, roots, create=False) as target:
+                target.check_writable()
+                system = target.file_system()
+        except BackupError as error:
+            if named:
+                return _failed("target", error)
+            return Check(name="target", state=CheckState.UNKNOWN, message=error.message, hint=error.hint)
+        reserve = reserve_of(system, self._parts.settings.reserve)
+        room = f"{path} has {format_size(system.free_bytes)} free, of which {format_size(reserve)} stay"
+        if system.free_bytes < reserve:
+            hint = "Free space there, enlarge the volume, or lower NEO4J_BACKUP_RESERVE."
+            return Check(name="target", state=CheckState.FAILED, message=room, hint=hint)
+        return _ok("target", room)
+
+
+def _ok(name: str, message: str) -> Check:
+    return Check(name=name, state=CheckState.OK, message=message)
+
+
+def _failed(name: str, error: BackupError) -> Check:
+    return Check(name=name, state=CheckState.FAILED, message=error.message, hint=error.hint)

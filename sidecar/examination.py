@@ -1,0 +1,108 @@
+"""What is looked at after a run: the proof of a success, the facts of a failure."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.errors import BackupError
+from sidecar.artifact_names import artifacts_of
+from sidecar.chain import chains
+from sidecar.neo4j_admin.facts import Facts
+from sidecar.neo4j_admin.output import Observed
+from sidecar.neo4j_admin.runner import Exit
+from sidecar.neo4j_admin.store_lock import store_open
+from sidecar.plan import Plan
+from sidecar.preparation import Prepared
+from sidecar.proof import Evidence, Proven, Unproven, judge, new_artifacts
+from sidecar.server import server_version, takes_connections
+from sidecar.settings import Settings
+from sidecar.target import Target
+from sidecar.temporary import file_system_of
+
+CONNECT_SECONDS = 3.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def examine(target: Target, plan: Plan, observed: Observed, *, overlap_allowed: bool) -> Proven | Unproven:
+    """Walk what the run has added and say whether it proves a backup; takes as long as reading it."""
+    before = frozenset(plan.before)
+    after = target.listing(plan.database)
+    new = new_artifacts(plan.database, before, after)
+    return judge(
+        Evidence(
+            database=plan.database,
+            asked=plan.type.value,
+            overlap_allowed=overlap_allowed,
+            finished=(observed.artifact,) if observed.artifact else (),
+            before=before,
+            after=after,
+            examined={name: target.examine(name) for name in new},
+            existing=plan.heads,
+        )
+    )
+
+
+async def gather_facts(
+    exit_: Exit,
+    observed: Observed,
+    plan: Plan,
+    target: Target,
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    oom_killed: bool | None,
+    least_free: int | None,
+) -> Facts:
+    """Check what can be checked right after a run that failed."""
+    connects = await takes_connections(settings.from_, CONNECT_SECONDS)
+    server, writable, temporary_free = await asyncio.gather(
+        asyncio.to_thread(server_version),
+        asyncio.to_thread(_is_writable, target),
+        asyncio.to_thread(_free_bytes, plan.temporary),
+    )
+    databases = Path(settings.data, "databases")
+    beside = all(address.rpartition(":")[0] in _LOOPBACK for address in settings.from_) and databases.is_dir()
+    return Facts(
+        exit=exit_,
+        observed=observed,
+        database=plan.database,
+        type=plan.type,
+        target=target.path,
+        temp=plan.temporary,
+        version=prepared.version,
+        options=settings.options,
+        connects=connects,
+        database_folder=(databases / plan.database).is_dir() if beside else None,
+        database_open=store_open(databases, plan.database) if beside else None,
+        target_writable=writable,
+        temp_writable=os.access(plan.temporary, os.W_OK) if os.path.isdir(plan.temporary) else None,
+        target_free=least_free,
+        temp_free=temporary_free,
+        oom_killed=oom_killed,
+        chain=_has_chain(plan.heads, target, plan, overlap_allowed=prepared.version.overlap_allowed),
+        enterprise=prepared.enterprise,
+        server_version=server,
+    )
+
+
+def _has_chain(heads: Mapping[str, object], target: Target, plan: Plan, *, overlap_allowed: bool) -> bool:
+    readable = len(heads) == len(artifacts_of(plan.database, plan.before))
+    chain = any(found.restorable for found in chains(plan.heads, overlap_allowed=overlap_allowed))
+    # An artifact that couldn't be read may be the full one: then nothing is said.
+    return chain or not readable
+
+
+def _is_writable(target: Target) -> bool | None:
+    try:
+        target.check_writable()
+    except BackupError:
+        return False
+    return True
+
+
+def _free_bytes(path: str) -> int | None:
+    try:
+        return file_system_of(path).free_bytes
+    except BackupError:
+        return None

@@ -1,0 +1,218 @@
+"""The backup of one database, from what is checked before it to what is proven after it."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from shared.errors import BackupError, BackupTimedOut, ConfigurationError
+from shared.lifecycle import ResultState
+from shared.protocol import BackupRequest, Progress
+from sidecar.artifact_names import artifacts_of
+from sidecar.cgroup import read_memory
+from sidecar.data_folder import folder_bytes
+from sidecar.document import DatabaseResult
+from sidecar.examination import examine, gather_facts
+from sidecar.execution import Execution
+from sidecar.leftovers import set_aside_new
+from sidecar.neo4j_admin.command import secrets as secret_values
+from sidecar.neo4j_admin.command import type_for
+from sidecar.neo4j_admin.diagnosis import diagnose, skippable
+from sidecar.neo4j_admin.output import Observed
+from sidecar.outcome import Outcome, failed, noted, skipped, succeeded, version_warning
+from sidecar.parts import Parts
+from sidecar.plan import Plan, make_plan
+from sidecar.preparation import Prepared
+from sidecar.proof import Proven, Unproven
+from sidecar.run_record import RunRecord
+from sidecar.server import server_version
+from sidecar.stop_sign import StopSign
+from sidecar.supervision import Ended
+from sidecar.target import Target, open_target
+from sidecar.temporary import clear_temporary, make_temporary
+from sidecar.volume import Volume
+
+FOLDER_SECONDS = 120.0
+"""How long the target may take to answer before a run, and to be tidied after it."""
+PROOF_SECONDS = 6 * 3600.0
+_VOLUME_HINT = "Its volume hangs or is very slow: see how the node and the storage are."
+_T = TypeVar("_T")
+
+
+class Run:
+    """Backs up one database. ``execute`` leaves no process behind, and no artifact that isn't proven.
+
+    ``run.json`` is left to the caller, who removes it once the result is published.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        request: BackupRequest,
+        prepared: Prepared,
+        parts: Parts,
+        volume: Volume,
+        sign: StopSign,
+        *,
+        name: str,
+        may_skip: bool,
+        stage_changed: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._request = request
+        self._prepared = prepared
+        self._parts = parts
+        self._volume = volume
+        self._sign = sign
+        self._name = name
+        self._may_skip = may_skip
+        self._stage_changed = stage_changed
+        self._observed = Observed(database, secret_values(parts.environment))
+        self._began = parts.clock.moment().seconds
+        self._at_work: tuple[Plan, Target] | None = None
+
+    async def execute(self) -> Outcome:
+        """Run it and tell what became of it. Raises OSError where ``run.json`` can't be written."""
+        try:
+            target = await self._before(self._open)
+        except BackupError as error:
+            return Outcome(failed(self._database, error))
+        with target:
+            try:
+                plan = await self._before(lambda: self._make_plan(target))
+                await self._avoid_name(plan)
+                self._sign.check()
+            except BackupError as error:
+                return Outcome(failed(self._database, error))
+            self._at_work = plan, target
+            try:
+                return await self._carry_out(plan, target)
+            finally:
+                self._at_work = None
+
+    async def progress(self) -> Progress:
+        """Give what it does now, and how many bytes lie in its temporary folder and its new artifact."""
+        elapsed = self._parts.clock.moment().seconds - self._began
+        return Progress(
+            database=self._database,
+            stage=self._observed.stage,
+            bytes=await asyncio.to_thread(self._bytes_so_far),
+            elapsed_seconds=round(elapsed, 1),
+        )
+
+    def _open(self) -> Target:
+        target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
+        try:
+            target.check_writable()
+        except BaseException:
+            target.close()
+            raise
+        return target
+
+    def _make_plan(self, target: Target) -> Plan:
+        return make_plan(
+            self._database,
+            self._request.type,
+            type_for(self._database, self._request.type),
+            target,
+            self._prepared,
+            self._parts.settings,
+            read_memory().limit_bytes,
+        )
+
+    async def _avoid_name(self, plan: Plan) -> None:
+        """Wait for the next second where an artifact of this one is there: the new one would want its name."""
+        now = self._parts.clock.now()
+        if any(f"{now:%Y-%m-%dT%H-%M-%S}" in name for name in artifacts_of(plan.database, plan.before)):
+            await asyncio.sleep((now.replace(microsecond=0) + timedelta(seconds=1) - now).total_seconds())
+
+    async def _carry_out(self, plan: Plan, target: Target) -> Outcome:
+        word = secrets.token_hex(16)
+        RunRecord(
+            id=self._name,
+            database=self._database,
+            target=self._request.path,
+            listing=tuple(plan.before),
+            temporary=plan.temporary,
+            word=word,
+        ).write(self._volume)
+        try:
+            result = await self._attempt(plan, target, word)
+        except BackupError as error:
+            result = failed(self._database, error)
+        if result.state is not ResultState.SUCCEEDED:
+            done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
+            result = noted(result, (f"{target.path} doesn't answer and was not tidied",) if done is None else done)
+        # Empty where it is gone; None where the disk doesn't answer.
+        problem = await self._after(lambda: clear_temporary(plan.temporary) or "")
+        if problem is None or problem:
+            result = noted(result, (problem or f"the temporary folder {plan.temporary} doesn't answer and stays",))
+        return Outcome(result, self._observed.tail, await self._warnings())
+
+    async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
+        kills = read_memory().oom_kills
+        make_temporary(plan.temporary)
+        execution = Execution(
+            self._parts.runner, self._parts.settings, self._volume, target, self._observed, self._stage_changed
+        )
+        launch = plan.launch(self._prepared, self._parts.environment, word)
+        ended = await execution.run(launch, self._sign, self._name)
+        if ended.exit.status == 0:
+            judged = await self._prove(plan, target, ended)
+            if isinstance(judged, Proven):
+                return succeeded(self._database, judged)
+            raise ended.by or judged.error
+        if ended.by is not None:
+            raise ended.by
+        kills_after = read_memory().oom_kills
+        facts = await gather_facts(
+            ended.exit,
+            self._observed,
+            plan,
+            target,
+            self._prepared,
+            self._parts.settings,
+            oom_killed=None if kills is None or kills_after is None else kills_after > kills,
+            least_free=execution.least_free,
+        )
+        if self._may_skip and (reason := skippable(facts)) is not None:
+            return skipped(self._database, reason)
+        raise diagnose(facts)
+
+    async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | Unproven:
+        """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""
+        work = asyncio.to_thread(
+            examine, target, plan, self._observed, overlap_allowed=self._prepared.version.overlap_allowed
+        )
+        if ended.by is not None:
+            return await work
+        late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=_VOLUME_HINT)
+        return await self._sign.guard(work, PROOF_SECONDS, late)
+
+    async def _warnings(self) -> tuple[str, ...]:
+        return version_warning(self._prepared.version, await asyncio.to_thread(server_version))
+
+    async def _before(self, work: Callable[[], _T]) -> _T:
+        """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop."""
+        late = ConfigurationError(
+            f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=_VOLUME_HINT
+        )
+        return await self._sign.guard(asyncio.to_thread(work), FOLDER_SECONDS, late)
+
+    async def _after(self, work: Callable[[], _T]) -> _T | None:
+        """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""
+        doing = asyncio.ensure_future(asyncio.to_thread(work))
+        done, _ = await asyncio.wait({doing}, timeout=FOLDER_SECONDS)
+        return doing.result() if done else None
+
+    def _bytes_so_far(self) -> int | None:
+        if self._at_work is None:
+            return None
+        plan, target = self._at_work
+        try:
+            sizes = target.listing(plan.database)
+        except (BackupError, OSError):
+            return None
+        made = sum(size for name, size in sizes.items() if name not in plan.before)
+        return made + (folder_bytes(plan.temporary) or 0)

@@ -1,0 +1,63 @@
+"""Watching one run of neo4j-admin: its end, its time, the sign to stop, the disk's reserve."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from shared.errors import BackupError
+from sidecar.neo4j_admin.runner import Exit, Running
+from sidecar.stop_sign import StopSign
+
+SPACE_BEAT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended; ``by`` is why we ended it, where we did."""
+
+    exit: Exit
+    by: BackupError | None = None
+
+
+async def supervise(
+    running: Running,
+    sign: StopSign,
+    *,
+    seconds: float,
+    late: BackupError,
+    grace: float,
+    space: Callable[[], BackupError | None],
+) -> Ended:
+    """Wait for the run's end, and end it when the sign is shown, its ``seconds`` are over or space is short.
+
+    ``space`` is asked each half second, in a thread: it says why the disk can't bear more. When this
+    returns, or is cancelled, no process of the run is left.
+    """
+    exit_ = asyncio.ensure_future(running.wait())
+    shown = asyncio.ensure_future(sign.event.wait())
+    short = asyncio.ensure_future(_watch(space))
+    try:
+        await asyncio.wait({exit_, shown, short}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if exit_.done():
+            return Ended(exit_.result())
+        reason = sign.error if shown.done() else short.result() if short.done() else late
+        await running.end(grace)
+        return Ended(await exit_, reason)
+    finally:
+        shown.cancel()
+        short.cancel()
+        if not exit_.done():
+            # Cancelled, or ending it failed: nothing of it may go on without us.
+            with suppress(BackupError):
+                await running.end(0)
+        exit_.cancel()
+        await asyncio.gather(exit_, shown, short, return_exceptions=True)
+
+
+async def _watch(space: Callable[[], BackupError | None]) -> BackupError:
+    while True:
+        await asyncio.sleep(SPACE_BEAT_SECONDS)
+        problem = await asyncio.to_thread(space)
+        if problem is not None:
+            return problem

@@ -1,0 +1,169 @@
+"""A target folder, held open by its descriptor: made, looked at and written to without following links."""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from shared.errors import ConfigurationError
+from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
+from sidecar.artifact_names import is_of
+from sidecar.body import check_body
+from sidecar.folders import OPEN_FOLDER, enter, explained, open_root
+from sidecar.head import read_head
+from sidecar.path_rules import below_root
+from sidecar.set_aside import SetAside, move_aside
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """Where a folder's bytes go; ``free_bytes`` is what a process that isn't root may still write."""
+
+    device: int
+    free_bytes: int
+    total_bytes: int
+
+
+class Target:
+    """An open target folder; a context manager that closes it. Its methods may be called from any thread."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the folder; harmless when it's closed."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def listing(self, database: str) -> dict[str, int]:
+        """Give the artifacts of ``database`` and their parts: name to size in bytes, plain files only.
+
+        Raises ``ConfigurationError`` where the folder can't be read.
+        """
+        sizes: dict[str, int] = {}
+        try:
+            # A descriptor of its own: those that share one share the place in the folder, too.
+            own = os.open(".", OPEN_FOLDER, dir_fd=self._descriptor)
+            try:
+                with os.scandir(own) as entries:
+                    for entry in entries:
+                        if is_of(database, entry.name):
+                            with suppress(FileNotFoundError):
+                                status = entry.stat(follow_symlinks=False)
+                                if stat.S_ISREG(status.st_mode):
+                                    sizes[entry.name] = status.st_size
+            finally:
+                os.close(own)
+        except OSError as error:
+            raise explained(error, self.path, "read") from error
+        return sizes
+
+    def check_writable(self) -> None:
+        """Make a file and remove it. Raises ``ConfigurationError``, and ``InsufficientSpace`` on a full disk."""
+        name = f".neo4j-backup-{secrets.token_hex(16)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            file = os.open(name, flags, 0o600, dir_fd=self._descriptor)
+            try:
+                os.write(file, b"\n")
+            finally:
+                os.close(file)
+                os.unlink(name, dir_fd=self._descriptor)
+        except OSError as error:
+            raise explained(error, self.path, "write to") from error
+
+    def file_system(self) -> FileSystem:
+        """Say which file system the folder lies on, and what room there is. Raises ``ConfigurationError``."""
+        try:
+            room = os.fstatvfs(self._descriptor)
+            device = os.fstat(self._descriptor).st_dev
+        except OSError as error:
+            raise explained(error, self.path, "read") from error
+        return FileSystem(device, room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize)
+
+    def heads(self, names: Iterable[str]) -> dict[str, HeadOrProblem]:
+        """Read the heads of artifacts, or say why there is none; what can't be read counts as damaged."""
+        return {name: self._examine(name, body=False).head for name in names}
+
+    def examine(self, name: str) -> Examined:
+        """Read an artifact's head and walk its body, which takes as long as reading the file takes."""
+        return self._examine(name, body=True)
+
+    def set_aside(self, names: Sequence[str]) -> SetAside:
+        """Move files to ``.failed`` in this folder; see ``move_aside``."""
+        return move_aside(self._descriptor, self.path, names)
+
+    def _examine(self, name: str, *, body: bool) -> Examined:
+        try:
+            with self._opened(name) as (file, size):
+                head = read_head(file)
+                return Examined(head, _body_problem(file, head, size) if body else None)
+        except (UnknownFormat, DamagedArtifact) as problem:
+            # Anew: one that was raised holds on to its frames, and to what they read.
+            return Examined(type(problem)(problem.reason))
+        except OSError as error:
+            return Examined(DamagedArtifact(f"it can't be read: {error.strerror}"))
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[tuple[BinaryIO, int]]:
+        # Without O_NONBLOCK a FIFO in an artifact's place would hold us until somebody writes to it.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=self._descriptor)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise DamagedArtifact("it is not a plain file")
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+                yield file, status.st_size
+        finally:
+            os.close(descriptor)
+
+
+def _body_problem(file: BinaryIO, head: Head, size: int) -> DamagedArtifact | None:
+    try:
+        check_body(file, head, size)
+    except DamagedArtifact as problem:
+        return DamagedArtifact(problem.reason)
+    except OSError as error:
+        return DamagedArtifact(f"it can't be read to its end: {error.strerror}")
+    return None
+
+
+def open_target(path: str, roots: Sequence[str], *, create: bool) -> Target:
+    """Open the target ``path`` from its allowed root on, folder by folder, making what is missing if ``create``.
+
+    Raises ``ConfigurationError`` that names what is in the way (a link or a file below the root, a folder
+    that may not be entered or is missing), and ``InsufficientSpace`` where a folder can't be made for want of it.
+    """
+    split = below_root(path, roots)
+    if split is None:
+        raise ConfigurationError(
+            f"{path} is neither an allowed root nor below one ({', '.join(roots)})",
+            hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
+        )
+    at, folders = split
+    descriptor = open_root(at, create=create)
+    try:
+        for folder in folders:
+            at = os.path.join(at, folder)
+            parent, descriptor = descriptor, enter(descriptor, folder, at, create=create)
+            os.close(parent)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Target(path, descriptor)

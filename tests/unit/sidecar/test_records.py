@@ -1,0 +1,128 @@
+"""Documents are whole, final is final, and what is kept is bounded."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.errors import InternalError
+from shared.lifecycle import FINAL, State, may_follow
+from sidecar import records as records_module
+from sidecar.document import Document
+from sidecar.files import write_whole
+from sidecar.records import Records
+from sidecar.volume import Volume
+from tests.fakes.clock import FakeClock
+
+NOW = FakeClock().now()
+
+
+def document(name: str, number: int, state: State = State.QUEUED) -> Document:
+    return Document(id=name, number=number, state=state, request={"path": "/backups", "type": "FULL", "database": None})
+
+
+def conclude(records: Records, name: str, state: State = State.SUCCEEDED) -> Document:
+    number = records.next_number()
+    if state is State.REJECTED:
+        return records.publish(document(name, number, State.QUEUED).end(State.REJECTED, NOW))
+    queued = records.publish(document(name, number))
+    running = records.publish(queued.changed(state=State.RUNNING))
+    return records.publish(running.end(state, NOW))
+
+
+def reopened(volume: Volume) -> Records:
+    fresh = Records(volume)
+    fresh.load()
+    return fresh
+
+
+@pytest.mark.parametrize("final", sorted(FINAL))
+@pytest.mark.parametrize("after", list(State))
+def test_nothing_follows_a_final_state(final: State, after: State) -> None:
+    assert not may_follow(final, after)
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
+def test_a_document_in_a_final_state_never_changes(records: Records, volume: Volume, state: State) -> None:
+    ended = conclude(records, "nightly-1", state)
+
+    with pytest.raises(InternalError):
+        records.publish(ended.changed(message="something else"))
+
+    assert reopened(volume).get("nightly-1") == ended
+
+
+def test_every_change_has_a_higher_revision_also_over_a_restart(records: Records, volume: Volume) -> None:
+    first = records.publish(document("a", records.next_number()))
+    second = records.publish(document("b", records.next_number()))
+    fresh = reopened(volume)
+    third = fresh.publish(first.changed(state=State.RUNNING))
+
+    assert first.revision < second.revision < third.revision
+    newest = fresh.newest_change()
+    assert newest is not None
+    assert newest.id == "a"
+    assert fresh.next_number() > second.number
+
+
+def test_a_document_that_cannot_be_read_is_left_and_its_name_stays_taken(volume: Volume) -> None:
+    Path(volume.path, "status", "broken.json").write_text('{"id": "bro')
+
+    fresh = reopened(volume)
+
+    assert fresh.is_taken("broken")
+    assert fresh.get("broken") is None
+    assert Path(volume.path, "status", "broken.json").exists()
+
+
+def test_a_document_that_tells_another_name_than_its_files_is_not_believed(volume: Volume) -> None:
+    write_whole(volume.status, "mine.json", document("other", 1).to_json())
+
+    assert reopened(volume).get("mine") is None
+
+
+def test_only_the_newest_ended_requests_are_kept_and_nothing_under_way_is_swept(
+    records: Records, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_module, "KEEP_ENDED", 3)
+    monkeypatch.setattr(records_module, "KEEP_REFUSED", 1)
+    records.publish(document("waiting", records.next_number()))
+    conclude(records, "job-1", State.FAILED)
+    records.publish(document("job-1~2", records.next_number()).changed(attempt=2))
+    for number in range(5):
+        Path(volume.path, "logs", f"ended-{number}.log").write_text("x")
+        conclude(records, f"ended-{number}")
+        conclude(records, f"refused-{number}", State.REJECTED)
+
+    records.sweep()
+
+    kept = {path.stem for path in Path(volume.path, "status").iterdir()}
+    assert kept == {"waiting", "job-1", "job-1~2", "ended-2", "ended-3", "ended-4", "refused-4"}
+    assert {path.stem for path in Path(volume.path, "logs").iterdir()} == {"ended-2", "ended-3", "ended-4"}
+    assert {found.id for found in reopened(volume).newest_first()} == kept
+
+
+def test_the_oldest_logs_go_when_all_of_them_are_too_large(
+    records: Records, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_module, "KEEP_LOG_BYTES", 250)
+    for number in range(4):
+        Path(volume.path, "logs", f"ended-{number}.log").write_text("x" * 100)
+        conclude(records, f"ended-{number}")
+
+    records.sweep()
+
+    assert {path.stem for path in Path(volume.path, "logs").iterdir()} == {"ended-2", "ended-3"}
+
+
+def test_a_document_has_all_the_keys_that_are_promised(records: Records) -> None:
+    found = conclude(records, "nightly-1").public()
+
+    promised = (
+        "schema id state code message hint retryable request results accepted_at started_at ended_at exit_code output_tail"
+    )
+    assert set(promised.split()) <= set(found)
+    assert found["schema"] == 1
+    assert found["ended_at"] == "2026-11-23T02:15:00Z"
+    assert "word" not in found

@@ -1,0 +1,157 @@
+"""One question to the daemon and its answer, each wait within a deadline; asked again where the way there failed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from shared.durations import format_duration
+from shared.errors import TransportError
+from shared.text import printable
+from shared.wire import Verb, encode
+from trigger.answers import Line, Told, read_error, read_line
+from trigger.clock import Clock
+from trigger.transport.protocol import Exchange, Misdirected, Silence, Transport
+
+SILENCE_SECONDS = 30.0
+"""The daemon says something at least every 10 s, a courier within 20; without a line for this long it is lost."""
+TICK_SECONDS = 1.0
+ANSWER_LIMIT = 64 * 1024 * 1024
+"""Bytes of one whole answer. A log is 8 MiB, a quarter of an hour of statuses is 180 of them."""
+BACKOFF_SECONDS = 15.0
+"""The longest pause between two attempts."""
+_STDERR_SHOWN = 300
+_T = TypeVar("_T")
+
+
+class Listener(Protocol):
+    """Who is told meanwhile."""
+
+    def status(self, told: Told) -> None:
+        """Hear a status, also one that is as the one before."""
+
+    def trouble(self, error: TransportError, again_in: float) -> None:
+        """Hear that the sidecar can't be reached, or was lost, and is asked again in so many seconds."""
+
+    def waiting(self) -> None:
+        """Be called about once a second."""
+
+
+class Overdue(Exception):
+    """The timeout of the whole talk is over."""
+
+
+class Conversation:
+    """Asks over ``transport``. ``timeout`` is for all of it, in seconds from now on."""
+
+    def __init__(self, transport: Transport, listener: Listener, clock: Clock, timeout: float | None = None) -> None:
+        self._transport = transport
+        self._listener = listener
+        self._clock = clock
+        self._deadline = None if timeout is None else clock.now() + timeout
+        self.sent = False
+        """Whether the last question may have reached the daemon."""
+
+    @property
+    def place(self) -> str:
+        """Name the daemon's place, fit to be shown."""
+        return printable(self._transport.describe(), 300)
+
+    @contextmanager
+    def asking(self, verb: Verb, request_id: str | None, given: Mapping[str, Any]) -> Iterator[Iterator[Line]]:
+        """Ask, and give the answer's lines up to its ``end``.
+
+        The lines raise the error that the answer ends with, and TransportError where it is cut off, is
+        unfit or stays away. Leaving the context hangs up.
+        """
+        self.sent = False
+        with self._transport.run([verb] if request_id is None else [verb, request_id]) as exchange:
+            self.sent = True
+            # Also where a verb takes nothing: the courier reads one line before it asks the daemon.
+            exchange.send(encode(given))
+            yield self._lines(exchange)
+
+    def persist(self, attempt: Callable[[], _T], *, limit: float, first_contact: bool) -> _T:
+        """Make ``attempt`` until it raises no TransportError, with growing pauses, for ``limit`` seconds.
+
+        At the first contact a place that isn't there is told at once.
+        """
+        began = self._clock.now()
+        growing = wait_random_exponential(multiplier=1, max=BACKOFF_SECONDS, min=0.2)
+
+        def is_worth_it(error: BaseException) -> bool:
+            return isinstance(error, TransportError) and not (first_contact and isinstance(error, Misdirected))
+
+        def wait(state: RetryCallState) -> float:
+            return max(0.0, min(growing(state), began + limit - self._clock.now()))
+
+        def is_over(_: RetryCallState) -> bool:
+            return self._clock.now() - began >= limit
+
+        def tell(state: RetryCallState) -> None:
+            if state.outcome is not None and isinstance(error := state.outcome.exception(), TransportError):
+                self._listener.trouble(error, state.upcoming_sleep)
+
+        retrying = Retrying(
+            retry=retry_if_exception(is_worth_it),
+            wait=wait,
+            stop=is_over,
+            sleep=self.pause,
+            before_sleep=tell,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except TransportError as error:
+            if is_worth_it(error) and (took := self._clock.now() - began) >= 1:
+                message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
+                raise TransportError(message, hint=error.hint) from error
+            raise
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and have the listener go on meanwhile; raises Overdue."""
+        until = self._clock.now() + seconds
+        while (left := until - self._clock.now()) > 0:
+            self._clock.sleep(min(left, self._tick()))
+            self._listener.waiting()
+
+    def _lines(self, exchange: Exchange) -> Iterator[Line]:
+        taken = 0
+        while (data := self._read(exchange)) is not None:
+            line = read_line(data)
+            if (error := read_error(line)) is not None:
+                raise error
+            if "end" in line:
+                return
+            taken += len(data)
+            if taken > ANSWER_LIMIT:
+                raise TransportError(f"{self.place} sent an answer of more than {ANSWER_LIMIT} bytes")
+            yield line
+        raise self._cut_off(exchange)
+
+    def _read(self, exchange: Exchange) -> bytes | None:
+        until = self._clock.now() + SILENCE_SECONDS
+        while (left := until - self._clock.now()) > 0:
+            try:
+                return exchange.read_line(min(left, self._tick()))
+            except Silence:
+                self._listener.waiting()
+        raise TransportError(
+            f"{self.place} has said nothing for {SILENCE_SECONDS:.0f} s",
+            hint="The sidecar, its machine or the network is slow or stuck: the sidecar's own log says more.",
+        )
+
+    def _tick(self) -> float:
+        if self._deadline is None:
+            return TICK_SECONDS
+        left = self._deadline - self._clock.now()
+        if left <= 0:
+            raise Overdue
+        return min(left, TICK_SECONDS)
+
+    def _cut_off(self, exchange: Exchange) -> TransportError:
+        status = exchange.exit_status
+        ended = "" if status is None else f"; the courier ended with {status}"
+        said = printable(exchange.stderr.strip()[-_STDERR_SHOWN:])
+        return TransportError(f"the answer from {self.place} was cut off{ended}{': ' + said if said else ''}")

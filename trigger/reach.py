@@ -1,0 +1,66 @@
+"""Which way to the sidecar the options name; one more transport is one more Way and its options."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from trigger.transport.protocol import Transport
+
+# Any: what click made of the options, each of its own type.
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One kind of transport: the option that asks for it, those that belong to it, and what opens it."""
+
+    option: str
+    belonging: tuple[str, ...]
+    open: Callable[[Values], Transport]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The way that was chosen; ``flags`` are the options that choose it again."""
+
+    transport: Transport
+    flags: tuple[str, ...]
+
+
+def _local(values: Values) -> Transport:
+    from trigger.transport.local import LocalTransport
+
+    return LocalTransport(values["local"])
+
+
+def _docker(values: Values) -> Transport:
+    from trigger.transport.docker import DockerTransport
+
+    return DockerTransport(values["docker"])
+
+
+WAYS = (Way("local", (), _local), Way("docker", (), _docker))
+
+
+def choose(context: click.Context) -> Reach:
+    """Open the one way that the options name; click.UsageError where it isn't one.
+
+    What is typed goes before what the environment says, so that a default there can be departed from.
+    """
+    values = context.params
+    named = [way for way in WAYS if values.get(way.option) is not None]
+    typed = [way for way in named if context.get_parameter_source(way.option) is ParameterSource.COMMANDLINE]
+    found = typed or named
+    if len(found) != 1:
+        options = " or ".join(f"--{way.option}" for way in WAYS)
+        problem = "where the sidecar is has to be said" if not found else "the sidecar is in one place"
+        raise click.UsageError(f"{problem}: give one of {options}.", context)
+    way = found[0]
+    flags: list[str] = []
+    for name in (way.option, *way.belonging):
+        if values.get(name) is not None:
+            flags += [f"--{name.replace('_', '-')}", str(values[name])]
+    return Reach(way.open(values), tuple(flags))

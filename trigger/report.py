@@ -1,0 +1,59 @@
+"""What goes where: the answer to standard output, as text or one JSON object; all else to standard error."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from shared.errors import BackupError
+from shared.protocol import error_line
+from shared.text import printable
+from trigger.answers import Told
+from trigger.summary import summary
+
+
+def say(*lines: str) -> None:
+    """Write to standard error; what can't be written is let go."""
+    with contextlib.suppress(OSError):
+        for line in lines:
+            click.echo(line, err=True)
+
+
+def answer(lines: Iterable[str]) -> None:
+    """Write lines to standard output; a reader that has gone, as ``head`` does, changes no verdict."""
+    try:
+        for line in lines:
+            click.echo(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more as it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+# Any: a JSON document.
+def answer_json(document: Mapping[str, Any] | list[Any]) -> None:
+    """Write one JSON document to standard output, on one line of ASCII."""
+    answer([json.dumps(document)])
+
+
+def tell_status(told: Told, output: str) -> None:
+    """Answer with a status."""
+    if output == "json":
+        answer_json(told.document)
+    else:
+        answer(summary(told.status))
+
+
+def tell_error(error: BackupError, output: str, last: Told | None = None) -> int:
+    """Tell an error, and give the exit code.
+
+    As JSON it is the key ``error`` of one object, which else is the last status where there is one.
+    """
+    say(f"Error: {printable(error.message)} [{error.code}]", *([f"  {printable(error.hint)}"] if error.hint else []))
+    if output == "json":
+        answer_json({**({} if last is None else last.document), **error_line(error)})
+    return error.exit_code

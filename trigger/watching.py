@@ -1,0 +1,94 @@
+"""Sees a request through to its end, to an error, or to the signal that ends the wait."""
+
+from collections.abc import Callable
+
+from shared.errors import BackupError
+from trigger.advice import advised, where
+from trigger.answers import Told
+from trigger.client import Client, Patience, Standing
+from trigger.clock import SystemClock
+from trigger.commands import Commands
+from trigger.interrupt import Interrupted
+from trigger.progress import Progress
+from trigger.reach import Reach
+from trigger.report import answer_json, say, tell_error, tell_status
+
+CANCEL_PATIENCE = Patience(connect_for=10, reconnect_for=10, timeout=20)
+"""For a cancel on a signal: whoever sent it doesn't wait long."""
+
+
+class Watch:
+    """One wait for one request, told as ``output`` says."""
+
+    def __init__(self, reach: Reach, progress: Progress, patience: Patience, request_id: str, output: str) -> None:
+        self._reach = reach
+        self._progress = progress
+        self._output = output
+        self._commands = Commands(reach.flags)
+        self.request_id = request_id
+        self.client = Client(reach.transport, progress, patience, SystemClock())
+
+    def through(self, work: Callable[[], Told], *, cancels: bool = False) -> Told | int:
+        """Do ``work`` and give the status it ends with, or the exit code where that was told already.
+
+        ``cancels`` says that a signal cancels the request.
+        """
+        try:
+            return work()
+        except Interrupted as interrupted:
+            self._progress.close()
+            return self._leave(interrupted, cancels=cancels)
+        except BackupError as error:
+            self._progress.close()
+            told = advised(error, self.client.standing, self.request_id, self._commands)
+            return tell_error(told, self._output, self.client.last)
+        finally:
+            self._progress.close()
+
+    def end(self, told: Told) -> int:
+        """Tell a request's end and give its exit code."""
+        tell_status(told, self._output)
+        return told.status.exit_code or 0
+
+    def _leave(self, interrupted: Interrupted, *, cancels: bool) -> int:
+        standing, last = self.client.standing, self.client.last
+        if cancels and standing is not Standing.NO:
+            say(f"{interrupted.word}. The request {self.request_id} is being cancelled …")
+            last = self._cancel() or last
+        else:
+            say(f"{interrupted.word}. {where(standing, self.request_id)}.")
+            if standing is not Standing.NO:
+                say(*self._steps())
+        if self._output == "json":
+            error = {
+                "code": "interrupted",
+                "message": f"{interrupted.word}. {where(standing, self.request_id)}",
+                "hint": "",
+                "retryable": False,
+                "exit_code": interrupted.exit_code,
+            }
+            answer_json({**({} if last is None else last.document), "error": error})
+        return interrupted.exit_code
+
+    def _cancel(self) -> Told | None:
+        client = Client(self._reach.transport, self._progress, CANCEL_PATIENCE, SystemClock())
+        try:
+            told = client.cancel(self.request_id)
+            if not told.status.ended:
+                told = client.follow(told.status.id)
+        except BackupError as error:
+            self._progress.close()
+            if client.last is not None:
+                say("The cancel is accepted, and the backup has not ended yet.", *self._steps())
+            else:
+                say(f"It could not be cancelled: {error.message}", *self._steps())
+            return client.last
+        self._progress.close()
+        say(f"The request {told.status.id} ended as {told.status.state}.")
+        return told
+
+    def _steps(self) -> tuple[str, str]:
+        return (
+            f"  Follow it:  {self._commands.follow(self.request_id)}",
+            f"  Cancel it:  {self._commands.cancel(self.request_id)}",
+        )
