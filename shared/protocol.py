@@ -40,6 +40,8 @@ def _known_id(value: str) -> str:
 def _distinct(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     if value is not None and not value:
         raise ValueError("name at least one database, or leave the key out for every database")
+    if value is not None and len(value) > DATABASES_LIMIT:
+        raise ValueError(f"may list at most {DATABASES_LIMIT} names and patterns, not {len(value)}")
     return value if value is None else tuple(dict.fromkeys(name.lower() for name in value))
 
 
@@ -59,7 +61,6 @@ class BackupRequest(_Frozen):
     database: Annotated[
         tuple[Annotated[str, Field(strict=True)], ...] | None,
         BeforeValidator(_listed),
-        Field(max_length=DATABASES_LIMIT),
         AfterValidator(_distinct),
     ] = None
 
@@ -211,7 +212,6 @@ _PHRASES = {
     "tuple_type": "has to be a name or a list of names",
     "dict_type": "has to be an object",
     "model_type": "has to be an object",
-    "too_long": f"may list at most {DATABASES_LIMIT} names and patterns",
     "string_too_short": "may not be empty",
 }
 

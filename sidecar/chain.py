@@ -116,7 +116,7 @@ def _reached(full: Head, others: Mapping[str, Head], overlap_allowed: bool) -> s
     ends, reached = {full.highest}, set()
     # A parent begins below its child, so that one pass in this order meets each after its parent.
     for name, head in sorted(others.items(), key=lambda item: item[1].lowest):
-        if not head.empty and (head.lowest - 1 in ends or (overlap_allowed and _overlaps(head, full))):
+        if head.lowest - 1 in ends or (overlap_allowed and _overlaps(head, full)):
             ends.add(head.highest)
             reached.add(name)
     return reached

@@ -1,10 +1,11 @@
 """Requests as they come in: accepted, attached to, refused or cancelled, and on the disk before the answer."""
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Any
 
-from shared.errors import BackupCancelled, BackupError, IdTaken, RequestRejected, SidecarBusy
+from shared.errors import BackupCancelled, BackupError, IdTaken, InternalError, RequestRejected, SidecarBusy
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, MailboxRequest, Submission
 from shared.text import printable
@@ -15,6 +16,7 @@ from sidecar.mailbox import Letter
 from sidecar.records import Records, attempt_name
 
 QUEUE_LIMIT = 16
+log = logging.getLogger("sidecar.intake")
 _ECHO_LIMIT = 512
 
 
@@ -68,6 +70,12 @@ class Intake:
             self._accept(asked.request(), request_id, taken=letter.taken)
         except BackupError as error:
             self._refuse(letter, error)
+        except OSError:
+            raise
+        except Exception:
+            # Whatever is wrong with us, this letter must not come back for ever.
+            log.exception("a request from the mailbox met a defect", extra={"file": letter.taken})
+            self._refuse(letter, InternalError("the sidecar has a defect: its log has the traceback"))
 
     def cancel(self, name: str) -> Document:
         """Have a request cancelled, on the disk before this returns; give what holds then.

@@ -47,7 +47,7 @@ class Records:
         self._next_number = 1
         self._next_revision = 1
         self._newest: tuple[int, str] | None = None
-        self.on_change: Callable[[Document], None] = lambda document: None
+        self.on_change: Callable[[Document | None, Document], None] = lambda before, after: None
 
     def load(self) -> None:
         """Read every document; one that can't be read keeps its name taken and is left where it is."""
@@ -76,7 +76,7 @@ class Records:
         write_whole(self._volume.status, document.id + _SUFFIX, published.to_json())
         self._hold(published)
         self.notify(published.id)
-        self.on_change(published)
+        self.on_change(before, published)
         return published
 
     def next_number(self) -> int:

@@ -35,7 +35,7 @@ def server_version(url: str = SERVER_URL) -> Version | None:
             connection.request("GET", parts.path or "/", headers={"Accept": "application/json", "Connection": "close"})
             response = connection.getresponse()
             body = b""
-            while len(body) <= _ANSWER_LIMIT and time.monotonic() < deadline and (more := response.read1(1 << 14)):
+            while time.monotonic() < deadline and (more := response.read1(_ANSWER_LIMIT - len(body))):
                 body += more
         return Version.parse(json.loads(body)["neo4j_version"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -160,11 +160,10 @@ class Session:
             hint = "Ask again: what was finished before stays, what was cut off is set aside."
             self._job.interrupt(BackupInterrupted(f"{why} while the backup was running", hint=hint))
 
-    def _changed(self, document: Document) -> None:
-        log.info(
-            f"request {document.state}",
-            extra={"id": document.id, "code": document.code, "reason": printable(document.message, 512) or None},
-        )
+    def _changed(self, before: Document | None, document: Document) -> None:
+        if before is None or before.state is not document.state:
+            reason = printable(document.message, 512) or None
+            log.info(f"request {document.state}", extra={"id": document.id, "code": document.code, "reason": reason})
         if self._uncopied is None:
             # Not at once: a request's first changes follow each other in milliseconds, and need one copy.
             asyncio.get_running_loop().call_later(COPY_SECONDS, self._copy_status)

@@ -50,58 +50,64 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     requests: Annotated[str, _read(folder), Variable(f"{PREFIX}REQUESTS")] = Field(
-        "/backup-requests", description="the request volume"
+        default="/backup-requests", description="the request volume"
     )
     allowed_roots: Annotated[tuple[str, ...], _read(folders), Variable(f"{PREFIX}ALLOWED_ROOTS", show=":".join)] = (
-        Field(("/data/backups", "/backups"), description="where targets may lie")
+        Field(default=("/data/backups", "/backups"), description="where targets may lie")
     )
     neo4j_admin: Annotated[
         str | None,
         _read(folder),
         Variable(f"{PREFIX}NEO4J_ADMIN", "`neo4j-admin` on PATH, else `$NEO4J_HOME/bin/neo4j-admin`"),
-    ] = Field(None, description="the program")
+    ] = Field(default=None, description="the program")
     from_: Annotated[tuple[str, ...], _read(parse_addresses), Variable(f"{PREFIX}FROM", show=",".join)] = Field(
-        ("localhost:6362",), description="the servers to back up from, `--from`, tried in this order"
+        default=("localhost:6362",), description="the servers to back up from, `--from`, tried in this order"
     )
     data: Annotated[str, _read(folder), Variable(f"{PREFIX}DATA")] = Field(
-        "/data", description="where the databases lie: names and sizes"
+        default="/data", description="where the databases lie: names and sizes"
     )
     temp: Annotated[
         str | None, _read(folder), Variable(f"{PREFIX}TEMP", "a hidden folder in the allowed root of the target")
-    ] = Field(None, description="where `--temp-path` is made, fresh for each run")
+    ] = Field(default=None, description="where `--temp-path` is made, fresh for each run")
     timeout: Annotated[int, _read(parse_duration), Variable(f"{PREFIX}TIMEOUT", show=duration_text)] = Field(
-        24 * 3600, description="how long one run may take"
+        default=24 * 3600, description="how long one run may take"
     )
     grace: Annotated[int, _read(parse_duration), Variable(f"{PREFIX}GRACE", show=duration_text)] = Field(
-        15, description="how long a run that is ended has from SIGTERM to SIGKILL"
+        default=15, description="how long a run that is ended has from SIGTERM to SIGKILL"
     )
     heap: Annotated[
         int | None,
         _read(size_of_at_least(LEAST_HEAP)),
         Variable(f"{PREFIX}HEAP", "from the container's memory", jvm_size),
-    ] = Field(None, description="neo4j-admin's heap, `HEAP_SIZE`")
+    ] = Field(default=None, description="neo4j-admin's heap, `HEAP_SIZE`")
     pagecache: Annotated[
         int | None,
         _read(size_of_at_least(LEAST_PAGECACHE)),
         Variable(f"{PREFIX}PAGECACHE", "from the container's memory", jvm_size),
-    ] = Field(None, description="neo4j-admin's page cache, `--pagecache`")
+    ] = Field(default=None, description="neo4j-admin's page cache, `--pagecache`")
     reserve: Annotated[
         int | None,
         _read(parse_size),
         Variable(f"{PREFIX}RESERVE", "`1GiB` or 5 % of the file system, the larger", jvm_size),
-    ] = Field(None, description="free space that stays; a value replaces both")
+    ] = Field(default=None, description="free space that stays; a value replaces both")
     memory_check: Annotated[bool, _read(switch), Variable(f"{PREFIX}MEMORY_CHECK", show=switch_text)] = Field(
-        True, description="refuse a run that the container's memory can't hold"
+        default=True, description="refuse a run that the container's memory can't hold"
     )
     java_tool_options: Annotated[
         str | None, _read(str), Variable(f"{PREFIX}JAVA_TOOL_OPTIONS", "none", masked_arguments)
-    ] = Field(None, repr=False, description="`JAVA_TOOL_OPTIONS` for neo4j-admin, which never sees the container's own")
-    options: InstanceOf[Options] = Field(Options(), description="further options of `neo4j-admin database backup`")
+    ] = Field(
+        default=None,
+        repr=False,
+        description="`JAVA_TOOL_OPTIONS` for neo4j-admin, which never sees the container's own",
+    )
+    options: InstanceOf[Options] = Field(
+        default=Options(), description="further options of `neo4j-admin database backup`"
+    )
     edition: Annotated[str | None, _read(str.lower), Variable("NEO4J_EDITION", "not told")] = Field(
-        None, description="the edition of the image's Neo4j; the image sets it"
+        default=None, description="the edition of the image's Neo4j; the image sets it"
     )
     licence: Annotated[str | None, _read(str), Variable("NEO4J_ACCEPT_LICENSE_AGREEMENT", "not answered")] = Field(
-        None, description="the answer to Neo4j Enterprise's licence: `yes` or `eval`"
+        default=None, description="the answer to Neo4j Enterprise's licence: `yes` or `eval`"
     )
 
 

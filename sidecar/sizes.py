@@ -7,7 +7,7 @@ MIB = 1024**2
 GIB = 1024**3
 
 # As Neo4j and Java read them: kb, kib and k are all 1024.
-_SIZE = re.compile(r"(\d{1,15}) ?(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"(\d{1,15}) ?(?:([kmgt])i?b?|b)?", re.IGNORECASE | re.ASCII)
 _FACTORS = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": 1024**4}
 SIZE_RULE = "a whole number with a unit, such as 512m, 2g or 1GiB"
 

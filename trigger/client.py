@@ -71,6 +71,11 @@ class Client:
         self.standing = Standing.NO
         self.last: Told | None = None
 
+    @property
+    def sent(self) -> bool:
+        """Say whether the last question got as far as beside the daemon."""
+        return self._talk.sent
+
     def submit(self, request_id: str, request: Mapping[str, Any], *, job: bool = False) -> Submitted:
         """Hand over a request and give its status once it is accepted.
 

@@ -71,6 +71,18 @@ def option(*names: str, **settings: Any) -> Callable[[Verb], Verb]:  # noqa: ANN
     return click.option(*names, **{"show_envvar": True, "show_default": True, **settings})
 
 
+TRANSPORT_OPTIONS = (
+    option(
+        "--local",
+        metavar="FOLDER",
+        type=Filled(),
+        help="The sidecar watches this folder, its request volume, on this machine.",
+    ),
+    option("--docker", metavar="CONTAINER", type=Filled(), help="The sidecar runs in this Docker container."),
+)
+"""What is in ``trigger.reach.WAYS``, for the command line."""
+
+
 def transport_options(verb: Verb) -> Verb:
     """Put the options of every way to the sidecar on a verb, which is handed ``reach`` instead of them."""
     names = {name for way in WAYS for name in (way.option, *way.belonging)}
@@ -80,19 +92,10 @@ def transport_options(verb: Verb) -> Verb:
         rest = {name: value for name, value in values.items() if name not in names}
         return verb(reach=choose(click.get_current_context()), **rest)
 
-    for add in reversed(
-        [
-            option(
-                "--local",
-                metavar="FOLDER",
-                type=Filled(),
-                help="The sidecar watches this folder, on this machine: its request volume.",
-            ),
-            option("--docker", metavar="CONTAINER", type=Filled(), help="The sidecar runs in this Docker container."),
-        ]
-    ):
-        reaching = add(reaching)
-    return reaching
+    decorated: Verb = reaching
+    for add in reversed(TRANSPORT_OPTIONS):
+        decorated = add(decorated)
+    return decorated
 
 
 output_option = option(
@@ -102,7 +105,10 @@ output_option = option(
     help="What comes on standard output: lines to read, or one JSON object.",
 )
 timeout_option = option(
-    "--timeout", type=Duration(), help="How long to wait in all; the backup goes on when it is over. [default: no end]"
+    "--timeout",
+    type=Duration(),
+    show_default="no end",
+    help="How long to wait in all; the backup goes on when it is over.",
 )
 reconnect_option = option(
     "--reconnect-for",

@@ -73,6 +73,34 @@ class Progress:
         return f"{self._name}: {what}"
 
 
+class Asking:
+    """The listener of who asks once: a live line while the answer takes its time, a line where it can't be had yet."""
+
+    def __init__(self, terminal: Terminal, clock: Clock) -> None:
+        self._terminal = terminal
+        self._clock = clock
+        self._began = clock.now()
+        self._told: str | None = None
+
+    def status(self, told: Told) -> None:
+        """Hear a status, which is the answer and not ours to show."""
+
+    def trouble(self, error: TransportError, again_in: float) -> None:
+        """Tell what is in the way, once."""
+        if self._told != error.message:
+            self._told = error.message
+            self._terminal.line(f"No contact: {printable(error.message)}; asking again")
+        self.waiting()
+
+    def waiting(self) -> None:
+        """Move the live line on."""
+        self._terminal.rewrite(f"asking for {format_duration(self._clock.now() - self._began)}")
+
+    def close(self) -> None:
+        """Take the live line away."""
+        self._terminal.clear()
+
+
 def changes(before: Status | None, after: Status, *, stages: bool) -> list[str]:
     """Give a line for each thing that is new; ``stages`` says whether states and stages are among them."""
     name = printable(after.id)

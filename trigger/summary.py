@@ -45,7 +45,7 @@ def headline(status: Status) -> str:
 
 
 def doing(status: Status) -> str:
-    """Give what is being done, for how long and the bytes so far, with what leads over to it; "" where it isn't told."""
+    """Give what is being done, for how long and the bytes so far, after a colon; "" where it isn't told."""
     if status.progress is None:
         return ""
     progress = status.progress
@@ -103,7 +103,8 @@ def _row(result: Result) -> tuple[str, ...]:
     point = "" if result.highest_tx is None else f"up to tx {result.highest_tx}"
     code = result.code or ""
     return tuple(
-        printable(part) for part in (result.database, result.state, result.type or code, size, result.artifact or "", point)
+        printable(part)
+        for part in (result.database, result.state, result.type or code, size, result.artifact or "", point)
     )
 
 

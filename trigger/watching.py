@@ -1,5 +1,6 @@
 """Sees a request through to its end, to an error, or to the signal that ends the wait."""
 
+import sys
 from collections.abc import Callable
 
 from shared.errors import BackupError
@@ -12,6 +13,7 @@ from trigger.interrupt import Interrupted
 from trigger.progress import Progress
 from trigger.reach import Reach
 from trigger.report import answer_json, say, tell_error, tell_status
+from trigger.terminal import Terminal
 
 CANCEL_PATIENCE = Patience(connect_for=10, reconnect_for=10, timeout=20)
 """For a cancel on a signal: whoever sent it doesn't wait long."""
@@ -20,13 +22,22 @@ CANCEL_PATIENCE = Patience(connect_for=10, reconnect_for=10, timeout=20)
 class Watch:
     """One wait for one request, told as ``output`` says."""
 
-    def __init__(self, reach: Reach, progress: Progress, patience: Patience, request_id: str, output: str) -> None:
+    def __init__(self, reach: Reach, patience: Patience, request_id: str, output: str) -> None:
+        self._clock = SystemClock()
         self._reach = reach
-        self._progress = progress
+        self._progress = Progress(Terminal(sys.stderr), self._clock, request_id)
         self._output = output
         self._commands = Commands(reach.flags)
         self.request_id = request_id
-        self.client = Client(reach.transport, progress, patience, SystemClock())
+        self.client = Client(reach.transport, self._progress, patience, self._clock)
+
+    @property
+    def next_steps(self) -> tuple[str, str]:
+        """Give a line on how to follow the request, and one on how to cancel it."""
+        return (
+            f"  Follow it:  {self._commands.follow(self.request_id)}",
+            f"  Cancel it:  {self._commands.cancel(self.request_id)}",
+        )
 
     def through(self, work: Callable[[], Told], *, cancels: bool = False) -> Told | int:
         """Do ``work`` and give the status it ends with, or the exit code where that was told already.
@@ -58,7 +69,7 @@ class Watch:
         else:
             say(f"{interrupted.word}. {where(standing, self.request_id)}.")
             if standing is not Standing.NO:
-                say(*self._steps())
+                say(*self.next_steps)
         if self._output == "json":
             error = {
                 "code": "interrupted",
@@ -71,7 +82,7 @@ class Watch:
         return interrupted.exit_code
 
     def _cancel(self) -> Told | None:
-        client = Client(self._reach.transport, self._progress, CANCEL_PATIENCE, SystemClock())
+        client = Client(self._reach.transport, self._progress, CANCEL_PATIENCE, self._clock)
         try:
             told = client.cancel(self.request_id)
             if not told.status.ended:
@@ -79,16 +90,10 @@ class Watch:
         except BackupError as error:
             self._progress.close()
             if client.last is not None:
-                say("The cancel is accepted, and the backup has not ended yet.", *self._steps())
+                say("The cancel is accepted, and the backup has not ended yet.", *self.next_steps)
             else:
-                say(f"It could not be cancelled: {error.message}", *self._steps())
+                say(f"It could not be cancelled: {error.message}", *self.next_steps)
             return client.last
         self._progress.close()
         say(f"The request {told.status.id} ended as {told.status.state}.")
         return told
-
-    def _steps(self) -> tuple[str, str]:
-        return (
-            f"  Follow it:  {self._commands.follow(self.request_id)}",
-            f"  Cancel it:  {self._commands.cancel(self.request_id)}",
-        )

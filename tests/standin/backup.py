@@ -66,9 +66,10 @@ class Backup:
         falls_back = self._knobs.diff_pruned == "fallback"
         plan = chain.plan(kind, self._database, before, pruned_falls_back=falls_back)
         if reason := plan.refusal or plan.fallback:
-            self._output.log(f"Differential backup of {self._name} failed. Reason: {reason}", level="WARN")
+            told = self._output.within(reason, sure=reason != chain.NO_PARENT)
+            self._output.log(f"Differential backup of {self._name} failed. Reason: {told}", level="WARN")
         if plan.refusal:
-            raise Failed(plan.refusal, sure=plan.sure)
+            raise Failed(plan.refusal, sure=plan.refusal != chain.NO_PARENT)
         if plan.fallback:
             self._output.log(f"Falling back to full backup of {self._name}.")
         if not plan.full and not plan.empty:

@@ -31,21 +31,17 @@ class Found:
 class Plan:
     """What is made: full or not, from which append index to which (0 and 0: nothing is new).
 
-    ``fallback`` is why it isn't the differential that was tried first; ``refusal`` why nothing is made,
-    and ``sure`` whether the reference confirms its words.
+    ``fallback`` is why it isn't the differential that was tried first; ``refusal`` why nothing is made.
     """
 
-    __slots__ = ("fallback", "full", "highest", "lowest", "refusal", "sure")
+    __slots__ = ("fallback", "full", "highest", "lowest", "refusal")
 
-    def __init__(
-        self, *, full: bool, lowest: int, highest: int, fallback: str = "", refusal: str = "", sure: bool = True
-    ) -> None:
+    def __init__(self, *, full: bool, lowest: int, highest: int, fallback: str = "", refusal: str = "") -> None:
         self.full = full
         self.lowest = lowest
         self.highest = highest
         self.fallback = fallback
         self.refusal = refusal
-        self.sure = sure
 
     @property
     def empty(self) -> bool:
@@ -90,7 +86,7 @@ def plan(kind: str, database: Database, before: Found | None, *, pruned_falls_ba
     if kind == "AUTO" or may_fall_back:
         full.fallback = reason
         return full
-    return Plan(full=False, lowest=0, highest=0, refusal=reason, sure=reason != NO_PARENT)
+    return Plan(full=False, lowest=0, highest=0, refusal=reason)
 
 
 def identity_of(database: Database) -> tuple[object, ...]:

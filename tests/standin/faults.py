@@ -41,7 +41,6 @@ is a run of --version. Where a stage writes, a fault strikes when half of it is 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 
@@ -156,6 +155,8 @@ def take(faults: list[Fault], strikes: Callable[[Fault], bool], path: str) -> li
     found = [fault for fault in faults if strikes(fault)]
     if not any(fault.times is not None for fault in found):
         return found
+    import fcntl
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

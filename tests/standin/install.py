@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import os
 import py_compile
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from . import versions
@@ -48,10 +50,11 @@ def install(
     (package / "VERSION").write_text(f"{version}\n")
     (package / "EDITION").write_text(f"{edition}\n")
     (package / "PACKAGES").write_text(_packages())
+    (package / "__pycache__").mkdir(exist_ok=True)
     for source in Path(__file__).parent.glob("*.py"):
         copied = Path(shutil.copyfile(source, package / source.name))
         # The home may be read-only where it runs, and then nothing could be compiled any more.
-        py_compile.compile(str(copied), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        Path(importlib.util.cache_from_source(str(copied))).write_bytes(_compiled(source))
     for name, module in _SCRIPTS.items():
         script = root / name
         script.write_text(_SCRIPT.format(python=python, module=module))
@@ -68,6 +71,20 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     print(install(given.home, given.version, given.edition, given.python))
     return 0
+
+
+@functools.cache
+def _compiled(source: Path) -> bytes:
+    """Once for the life of this process, since tests install many homes."""
+    with tempfile.TemporaryDirectory() as folder:
+        py_compile.compile(
+            str(source),
+            cfile=f"{folder}/compiled",
+            dfile=f"{PACKAGE}/{source.name}",
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+        return Path(folder, "compiled").read_bytes()
 
 
 def _packages() -> str:

@@ -7,11 +7,9 @@ Each has `run`, the launcher's pid and its start, `time` in seconds since the ep
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +53,9 @@ class Journal:
 
 def occupy(to_path: str, journal: Journal, state: str) -> None:
     """Hold ``to_path`` for the life of this process, and say so where another holds it already."""
+    import fcntl
+    import zlib
+
     name = f"{state}-target-{zlib.crc32(os.path.realpath(to_path).encode()):08x}.lock"
     descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

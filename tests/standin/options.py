@@ -15,9 +15,11 @@ OPTIONAL_DATABASE = (5, 6, 0)
 NO_METADATA = (5, 6, 0)
 NAMED_USERS = (2025, 10, 0)
 
+# As the genuine 5.26.28 lists them.
 _SIZE_UNITS = (
-    "B KiB KB K kB kb k MiB MB M mB mb m GiB GB G gB gb g TiB TB PiB PB EiB EB"  # as the genuine 5.26.28 lists them
-).split()
+    *("B", "KiB", "KB", "K", "kB", "kb", "k", "MiB", "MB", "M", "mB", "mb", "m"),
+    *("GiB", "GB", "G", "gB", "gb", "g", "TiB", "TB", "PiB", "PB", "EiB", "EB"),
+)
 
 
 class Option:

@@ -27,12 +27,13 @@ class Output:
         self._silent = silent
 
     def log(self, message: str, *, level: str = "INFO", sure: bool = True, logger_name: str = "") -> None:
-        if (message := self._worded(message, sure)) is None:
+        worded = self._worded(message, sure)
+        if worded is None:
             return
         now = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
         millis = int(now * 1000) % 1000
-        self.plain(f"{stamp}.{millis:03}+0000 {level:5} [{logger_name or self._logger}] {message}")
+        self.plain(f"{stamp}.{millis:03}+0000 {level:5} [{logger_name or self._logger}] {worded}")
 
     def plain(self, line: str) -> None:
         """A line of standard output that is no log line."""
@@ -52,6 +53,10 @@ class Output:
                 view = view[os.write(descriptor, view) :]
         except OSError:
             return
+
+    def within(self, text: str, *, sure: bool) -> str:
+        """Words that are part of a line that is sure itself."""
+        return self._worded(text, sure) or ""
 
     def _worded(self, text: str, sure: bool) -> str | None:
         if sure or self._uncertain == "keep":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from . import options
 from .versions import COMMUNITY
 
@@ -83,6 +81,8 @@ def group(name: str, version: Version, edition: str) -> str:
 
 def backup(version: Version) -> str:
     """What `database backup --help` prints, and what follows a refusal."""
+    import textwrap
+
     known = [option for name, option in options.of(version).items() if name != "-h"]
     flags = [f"[{option.shown}]" for option in known if option.kind == options.FLAG and option.name != "--help"]
     rest = [f"[{option.shown}]" for option in known if option.kind not in (options.FLAG, options.LIST)]

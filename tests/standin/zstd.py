@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
@@ -36,14 +37,12 @@ def error() -> type[Exception]:
 
 def _library() -> ModuleType:
     if "zstd" not in _loaded:
-        _loaded["zstd"] = _c_part() or _whole()
+        _loaded["zstd"] = sys.modules.get("zstandard") or _c_part() or _whole()
     return _loaded["zstd"]
 
 
 def _c_part() -> ModuleType | None:
     """The extension under its own name, below an empty package: zstandard/__init__.py imports platform and typing."""
-    if "zstandard" in sys.modules:
-        return None
     folder = next((f"{path}/zstandard" for path in [*sys.path, *_recorded()] if os.path.isdir(f"{path}/zstandard")), "")
     if not folder:
         return None
@@ -51,21 +50,22 @@ def _c_part() -> ModuleType | None:
     package.__path__ = [folder]
     sys.modules["zstandard"] = package
     try:
-        import zstandard.backend_c as library
+        return importlib.import_module("zstandard.backend_c")
     except ImportError:
-        del sys.modules["zstandard"]
         return None
-    found: ModuleType = library
-    return found
+    finally:
+        del sys.modules["zstandard"]
 
 
 def _whole() -> ModuleType:
-    import site
+    try:
+        return importlib.import_module("zstandard")
+    except ImportError:
+        import site
 
-    site.main()
-    import zstandard
-
-    return zstandard
+        # We run without site-packages (-S), and these are where they are.
+        site.main()
+        return importlib.import_module("zstandard")
 
 
 def _recorded() -> list[str]:

@@ -145,6 +145,13 @@ def test_what_was_made_after_a_missing_link_belongs_to_no_full_one() -> None:
     assert chains(heads, overlap_allowed=True) == (Chain("f", ()), Chain(None, ("d2", "d3")))
 
 
+def test_a_full_one_without_transactions_is_no_foundation() -> None:
+    heads = {"f": replace(FULL, lowest=0, highest=0), "d": diff(1, 20, hour=1)}
+
+    assert chains(heads, overlap_allowed=True) == (Chain(None, ("f", "d")),)
+    assert isinstance(continuation(diff(21, 22), heads, overlap_allowed=True), Breaks)
+
+
 def test_without_a_full_one_an_empty_differential_belongs_to_none() -> None:
     assert chains({"e": diff(0, 0)}, overlap_allowed=True) == (Chain(None, ("e",)),)
     assert chains({}, overlap_allowed=True) == ()

@@ -69,11 +69,16 @@ def test_a_child_process_is_a_leak(state: str) -> None:
 def test_a_child_of_another_thread_is_a_leak() -> None:
     before = Snapshot.take()
     started: list[subprocess.Popen[bytes]] = []
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: (started.append(subprocess.Popen(["/bin/sleep", "60"])), over.wait()))
+    up, over = threading.Event(), threading.Event()
+
+    def run() -> None:
+        started.append(subprocess.Popen(["/bin/sleep", "60"]))
+        up.set()
+        over.wait()
+
+    thread = threading.Thread(target=run)
     thread.start()
-    while not started:
-        pass
+    up.wait()
 
     leaks = before.leaks(patience=0)
 
@@ -113,7 +118,7 @@ def test_a_test_that_leaves_something_behind_fails(tmp_path: Path) -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", str(tmp_path)],
+        [sys.executable, "-m", "pytest", *options, str(leaky)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -250,8 +250,9 @@ def test_nothing_that_was_set_aside_is_overwritten_and_parts_stay_together(targe
         (root / NAME).write_text(round_)
         if round_ != "first":
             (root / f"{NAME}.1").write_text(round_)
-        target.set_aside([NAME, f"{NAME}.1"])
+        moved = target.set_aside([NAME, f"{NAME}.1"]).moved
 
+    assert moved == {NAME: f"{NAME}~3", f"{NAME}.1": f"{NAME}.1~3"}
     assert {path.name: path.read_text() for path in (root / ".failed").iterdir()} == {
         NAME: "first",
         f"{NAME}~2": "second",

@@ -1,11 +1,12 @@
 """``neo4j-backup trigger``: ask for a backup and wait for its end."""
 
+from typing import Any
+
 import click
 
 from trigger.options import (
     RULE,
     TYPES,
-    Duration,
     Filled,
     RequestId,
     connect_option,
@@ -25,9 +26,8 @@ from trigger.verbs.verb import Verb
 @option("--path", required=True, type=Filled(), help="The target folder, as the sidecar sees it.")
 @option(
     "--type",
-    "kind",
     type=click.Choice(TYPES, case_sensitive=False),
-    envvar="NEO4J_BACKUP_TRIGGER_TYPE",
+    metavar="[FULL|DIFF|AUTO]",
     default="AUTO",
     help="AUTO is a differential where one is possible, else a full backup.",
 )
@@ -35,16 +35,68 @@ from trigger.verbs.verb import Verb
     "--database",
     multiple=True,
     type=Filled(),
-    help="A database, or a pattern with *; may be given again. [default: every database]",
+    show_default="every database",
+    help="A database, or a pattern with *; may be given again.",
 )
-@option("--id", "id", type=RequestId(new=True), help="The request's id. [default: a random one]")
+@option("--id", type=RequestId(new=True), show_default="a random one", help="The request's id.")
 @option("--wait/--no-wait", default=True, help="Wait for the backup's end, or only until it is accepted.")
 @timeout_option
 @connect_option("30s")
 @reconnect_option
 @option("--cancel-on-interrupt", is_flag=True, help="Cancel the backup on Ctrl-C and SIGTERM.")
 @output_option
-@click.pass_context
-def trigger(context: click.Context, /, **_: object) -> int:
-    """Ask for a backup, follow it, and exit with a code that says how it ended."""
-    raise NotImplementedError
+def trigger(
+    reach: Reach,
+    path: str,
+    type: str,  # noqa: A002  # an option's name is also its variable's: NEO4J_BACKUP_TRIGGER_TYPE
+    database: tuple[str, ...],
+    id: str | None,  # noqa: A002
+    wait: bool,
+    timeout: float | None,
+    connect_for: float,
+    reconnect_for: float,
+    cancel_on_interrupt: bool,
+    output: str,
+) -> int:
+    """Ask for a backup, follow it, and exit with a code that says how it ended.
+
+    On Ctrl-C and SIGTERM the backup goes on, and what follows it is told.
+    """
+    refuse_empty(click.get_current_context(), "id")
+    from trigger.answers import Told
+    from trigger.client import Patience
+    from trigger.report import answer, say, tell_status
+    from trigger.watching import Watch
+
+    # Any: a JSON document.
+    request: dict[str, Any] = {"path": path, "type": type}
+    if database:
+        request["database"] = list(database)
+    watch = Watch(reach, Patience(connect_for, reconnect_for, timeout), id or random_id(), output)
+
+    def ask() -> Told:
+        submitted = watch.client.submit(watch.request_id, request)
+        if submitted.attached:
+            say(f"The request {watch.request_id} was there already: following it.")
+        told = submitted.told
+        return watch.client.follow(told.status.id) if wait and not told.status.ended else told
+
+    told = watch.through(ask, cancels=cancel_on_interrupt)
+    if isinstance(told, int):
+        return told
+    if told.status.ended:
+        return watch.end(told)
+    if output == "json":
+        tell_status(told, output)
+    else:
+        answer([told.status.id])
+        say("Accepted.", *watch.next_steps)
+    return 0
+
+
+def random_id() -> str:
+    """Make an id that nobody else makes, with the time in it for people."""
+    import secrets
+    from datetime import UTC, datetime
+
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"

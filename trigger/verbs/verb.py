@@ -23,7 +23,7 @@ class Verb(click.Command):
             raise
         except BackupError as error:
             return _tell(error, output)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the one broad except: a defect has an exit code and an answer
             traceback.print_exc()
             hint = "This is a defect: please report it with the lines above."
             return _tell(InternalError(f"{type(error).__name__}: {error}", hint=hint), output)

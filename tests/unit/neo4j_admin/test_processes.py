@@ -347,7 +347,7 @@ def test_a_start_that_fails_leaves_no_descriptor(tmp_path: Path) -> None:
         before = len(os.listdir("/proc/self/fd"))
 
         for arguments in [("/nowhere/neo4j-admin",), ("/bin/true", "\0")]:
-            with pytest.raises(Exception, match="no program|null byte"):
+            with pytest.raises(Exception, match=r"no program|null byte"):
                 ProcessRunner().start(Launch(arguments, {}, str(tmp_path), "abc"), Heard())
 
         assert len(os.listdir("/proc/self/fd")) == before

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.errors import BackupInterrupted, BackupFailed, IdTaken, RequestRejected, SidecarBusy
+from shared.errors import BackupFailed, BackupInterrupted, IdTaken, RequestRejected, SidecarBusy
 from shared.lifecycle import ResultState, State
-from shared.protocol import BackupRequest, Submission
+from shared.protocol import BackupRequest, BackupType, Submission
 from sidecar.document import DatabaseResult, Document
 from sidecar.intake import QUEUE_LIMIT, Intake
 from sidecar.mailbox import Letter
@@ -193,6 +193,26 @@ def test_a_letter_that_is_refused_has_a_document_of_its_own_that_repeats_it(
     assert (refused.state, refused.code, refused.taken) == (State.REJECTED, code, "taken-1")
     assert refused.request["path"] == content["path"]
     assert refused.exit_code == 4
+
+
+def test_a_letter_without_a_database_asks_for_every_one(intake: Intake, records: Records) -> None:
+    intake.receive(Letter("taken-1", content={"path": "/backups", "type": "auto", "id": "mine"}))
+
+    document = records.get("mine")
+    assert document is not None
+    assert document.backup_request() == BackupRequest(path="/backups", type=BackupType.AUTO)
+
+
+def test_a_letter_that_meets_a_defect_of_ours_is_refused_and_never_comes_back(
+    records: Records, clock: FakeClock
+) -> None:
+    def defective(request: BackupRequest) -> None:
+        raise ZeroDivisionError
+
+    Intake(records, clock, defective).receive(Letter("taken-1", content=dict(FULL)))
+
+    refused = next(records.newest_first())
+    assert (refused.state, refused.code) == (State.REJECTED, "internal_error")
 
 
 def test_what_is_repeated_of_a_refused_letter_is_bounded(intake: Intake, records: Records) -> None:
