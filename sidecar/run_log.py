@@ -63,11 +63,13 @@ class RunLog:
         if left_out := self._left_out_before + self._last_part.lost + cut:
             self._append(file, memoryview(_LEFT_OUT % left_out))
         self._append(file, memoryview(last)[cut:])
-        for step in (lambda: os.ftruncate(file, self._written), lambda: os.close(file)):
+        try:
             try:
-                step()
-            except OSError as error:
-                self.trouble = self.trouble or error
+                os.ftruncate(file, self._written)
+            finally:
+                os.close(file)
+        except OSError as error:
+            self.trouble = self.trouble or error
 
     def _resume(self, file: int) -> None:
         size = os.fstat(file).st_size

@@ -56,6 +56,7 @@ class Session:
         self._mailbox.recover(self._records.carries)
         self._records.on_change = self._changed
         self._uncopied = self._records.newest_change()
+        self._copy_status()
         answers = Answers(self._volume, self._records, self._intake, self, self._checkup().checks)
         listener = Listener(self._volume, answers.answer)
         hints = Hints(self._volume.path, self._hint.set)
@@ -134,7 +135,6 @@ class Session:
             wait = LOOK_SECONDS if self._watched else UNWATCHED_LOOK_SECONDS
             if not self._intake.draining:
                 wait = min(wait, self._look())
-            self._copy_status()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._hint.wait()
@@ -178,7 +178,8 @@ class Session:
             write_whole(self._volume.root, STATUS, document.to_json())
         except OSError as error:
             self._uncopied = document
-            log.warning("backup.status can't be written", extra={"error": str(error)})
+            log.warning("backup.status can't be written; trying again", extra={"error": str(error)})
+            asyncio.get_running_loop().call_later(UNWATCHED_LOOK_SECONDS, self._copy_status)
 
     def _checkup(self) -> Checkup:
         return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining)

@@ -29,8 +29,9 @@ T = TypeVar("T")
 
 
 class Standing(Enum):
-    """What is known of whether the request was accepted."""
+    """What is known of whether the request was accepted; of one that we didn't hand over, only that it is there."""
 
+    UNASKED = auto()
     NO = auto()
     MAYBE = auto()
     YES = auto()
@@ -68,7 +69,7 @@ class Client:
         self._listener = listener
         self._patience = patience
         self._clock = clock
-        self.standing = Standing.NO
+        self.standing = Standing.UNASKED
         self.last: Told | None = None
 
     @property
@@ -82,6 +83,7 @@ class Client:
         While the answer stays away it is handed over again under the same id and word, and the daemon
         attaches. Raises what the sidecar refuses it with, and TransportError.
         """
+        self.standing = Standing.NO
         given = {"request": dict(request), "word": secrets.token_hex(16), "job": job}
 
         def attempt() -> Submitted:

@@ -39,9 +39,12 @@ class Progress:
         if before is None or before.state != after.state:
             self._state_since = now
         self._status, self._heard_at = after, now
+        # On a terminal the summary that comes next says the rest.
         for change in changes(before, after, stages=not self._terminal.live):
-            self._terminal.line(change)
-        self.waiting()
+            if not (self._terminal.live and after.ended):
+                self._terminal.line(change)
+        if not after.ended:
+            self.waiting()
 
     def trouble(self, error: TransportError, again_in: float) -> None:
         """Tell of an outage that lasts, at its first contact at once."""
@@ -105,8 +108,9 @@ def changes(before: Status | None, after: Status, *, stages: bool) -> list[str]:
     """Give a line for each thing that is new; ``stages`` says whether states and stages are among them."""
     name = printable(after.id)
     lines = []
-    if stages and (before is None or before.state != after.state):
-        lines.append(f"{name}: {printable(after.state)}")
+    state = [f"{name}: {printable(after.state)}"] if stages and (before is None or before.state != after.state) else []
+    if not after.ended:
+        lines += state
     if after.cancel_requested and not (before is not None and before.cancel_requested):
         lines.append(f"{name}: a cancel is asked for")
     if stages and after.progress is not None and _stage(before) != _stage(after):
@@ -114,7 +118,8 @@ def changes(before: Status | None, after: Status, *, stages: bool) -> list[str]:
     known = _finished(before)
     lines += [f"{name}: {told_result(found)}" for key, found in _finished(after).items() if known.get(key) != found]
     told = () if before is None else before.warnings
-    return lines + [f"{name}: warning: {printable(warning)}" for warning in after.warnings if warning not in told]
+    lines += [f"{name}: warning: {printable(warning)}" for warning in after.warnings if warning not in told]
+    return lines + state if after.ended else lines
 
 
 def live(status: Status, since: float, in_state: float, signs: bool) -> str:

@@ -62,18 +62,19 @@ class Watch:
         return told.status.exit_code or 0
 
     def _leave(self, interrupted: Interrupted, *, cancels: bool) -> int:
-        standing, last = self.client.standing, self.client.last
-        if cancels and standing is not Standing.NO:
-            say(f"{interrupted.word}. The request {self.request_id} is being cancelled …")
+        last, there = self.client.last, self.client.standing in (Standing.MAYBE, Standing.YES)
+        goes_on = self.client.standing is Standing.YES
+        stands = f"The backup {self.request_id} goes on" if goes_on else where(self.client.standing, self.request_id)
+        message = f"{interrupted.word}. {stands}" if stands else interrupted.word
+        if there and cancels:
+            say(f"{interrupted.word}. The request {self.request_id} is being cancelled.")
             last = self._cancel() or last
         else:
-            say(f"{interrupted.word}. {where(standing, self.request_id)}.")
-            if standing is not Standing.NO:
-                say(*self.next_steps)
+            say(f"{message}.", *(self.next_steps if there else ()))
         if self._output == "json":
             error = {
                 "code": "interrupted",
-                "message": f"{interrupted.word}. {where(standing, self.request_id)}",
+                "message": message,
                 "hint": "",
                 "retryable": False,
                 "exit_code": interrupted.exit_code,

@@ -36,17 +36,24 @@ async def end_carriers(word: str, grace: float) -> tuple[int, ...]:
 class Family:
     """The processes of one run: those that carry its word, and those in its launcher's session.
 
-    ``session`` is the launcher's pid and may be given only as long as nobody has reaped the
+    ``session`` is the launcher's pid, and None from the moment that somebody may have reaped the
     launcher: until then no other process, group or session can have that number.
     """
 
-    def __init__(self, word: str, session: int | None = None) -> None:
+    def __init__(self, word: str) -> None:
         if not word or "\0" in word:
             raise ValueError(f"a run's word can't be {word!r}: it would be found in processes that aren't ours")
-        self.session = session
+        self.session: int | None = None
         self.seen: set[tuple[int, int]] = set()
         self._told: set[tuple[int, int]] = set()
         self._entry = f"\0{WORD_VARIABLE}={word}\0".encode()
+        self._began = 0
+
+    def led_by(self, launcher: int) -> None:
+        """Take a child of ours that leads a session, and that nobody has reaped, as the family's first."""
+        self.session = launcher
+        if (process := read_process(launcher)) is not None:
+            self._began = process.started
 
     def living(self) -> tuple[Process, ...]:
         """Look for them once."""
@@ -90,7 +97,9 @@ class Family:
         return ()
 
     def _has(self, process: Process) -> bool:
-        if process.ended or process.pid == os.getpid():
+        # Those that are older than the launcher needn't be read, and it can be wise not to: reading
+        # the environment of a JVM whose disk hangs, such as the server's beside us, may hang too.
+        if process.ended or process.pid == os.getpid() or process.started < self._began:
             return False
         return process.session == self.session or self._entry in b"\0" + read_environment(process.pid)
 

@@ -44,7 +44,7 @@ class OutputPipe:
         finally:
             loop.remove_reader(self._read_end)
         if self._failures:
-            log.warning("lines of neo4j-admin could not be taken, count=%d", self._failures)
+            log.warning("lines of neo4j-admin could not be taken", extra={"count": self._failures})
 
     def finish(self) -> None:
         """Let ``read`` end with what lies in the pipe now.

@@ -43,6 +43,7 @@ class ProcessRunner:
 
     def start(self, launch: Launch, on_line: Callable[[bytes], None]) -> Running:
         """Start it; see ``Runner.start``."""
+        loop = asyncio.get_running_loop()  # without one nothing may be started
         family = Family(launch.word)
         try:
             pipe = OutputPipe(on_line)
@@ -57,11 +58,12 @@ class ProcessRunner:
             raise
         finally:
             os.close(pipe.write_end)
-        family.session = launcher.pid
+        family.led_by(launcher.pid)
         # The whole group: on a throttled core the launcher may have threads before we get here.
         with suppress(OSError):
             os.setpriority(os.PRIO_PGRP, launcher.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + _NICER))
         return _ProcessRun(
+            loop,
             launcher,
             family,
             pipe,
@@ -89,6 +91,7 @@ def _spawn(launch: Launch, output: int) -> subprocess.Popen[bytes]:
 class _ProcessRun:
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         launcher: subprocess.Popen[bytes],
         family: Family,
         pipe: OutputPipe,
@@ -105,7 +108,9 @@ class _ProcessRun:
         self._pidfd_open = pidfd_open
         self._kill_at = math.inf
         self._exited_or_ending = asyncio.Event()
-        self._run = asyncio.get_running_loop().create_task(self._see_through())
+        self._run = loop.create_task(self._see_through())
+        # Not a `finally` of the task: a task that is cancelled before its first step has none.
+        self._run.add_done_callback(self._clean_up)
 
     @property
     def pid(self) -> int:
@@ -130,19 +135,14 @@ class _ProcessRun:
             self._pipe.finish()
             await reading
             if (how := self._peek()) is None:
-                raise InternalError(f"the exit status of neo4j-admin (pid {self.pid}) was taken by somebody else")
+                raise InternalError(
+                    f"the exit status of neo4j-admin (pid {self.pid}) was taken by somebody else",
+                    hint="Nothing but the sidecar may wait for its processes, and SIGCHLD may not be ignored.",
+                )
             return how
-        except asyncio.CancelledError:
-            # The loop is being closed over our head: nobody will be there for a grace.
-            self._family.kill(self._family.living())
-            with suppress(subprocess.TimeoutExpired):
-                self._launcher.wait(timeout=1)
-            raise
         finally:
             reading.cancel()
             await asyncio.wait({reading})
-            self._pipe.close()
-            self._reap()
 
     async def _exit_or_end(self) -> None:
         """Return when the launcher has exited or is to be ended, whatever still holds the pipe."""
@@ -171,9 +171,8 @@ class _ProcessRun:
                 hint="They wait in the kernel, mostly for a disk that doesn't answer: look at the pod's volumes.",
             )
         if self._family.seen and not asked:
-            log.warning(
-                "neo4j-admin's launcher left processes behind; they were ended, count=%d", len(self._family.seen)
-            )
+            facts = {"pid": self.pid, "count": len(self._family.seen)}
+            log.warning("neo4j-admin's launcher left processes behind; they were ended", extra=facts)
 
     def _peek(self) -> Exit | None:
         """Return how the launcher exited, and leave it a zombie: as long as it is one, its group's number is its own.
@@ -191,9 +190,18 @@ class _ProcessRun:
             return Exit(status=end.si_status, signal=None)
         return Exit(status=None, signal=end.si_status)
 
-    def _reap(self) -> None:
-        self._family.session = None
+    def _clean_up(self, run: asyncio.Task[Exit]) -> None:
+        if run.cancelled():
+            # The loop is being closed over our head: nobody will be there for a grace.
+            self._family.kill(self._family.living())
+            with suppress(subprocess.TimeoutExpired):
+                self._launcher.wait(timeout=1)
+        self._pipe.close()
+        self._family.session = None  # with the reaping its number may become another's
         self._launcher.poll()
+        self._reap_adopted()
+
+    def _reap_adopted(self) -> None:
         # Where the daemon is PID 1 of its container, what the launcher left has become its child,
         # and nobody else will reap it. Not every zombie, since another Popen may want its own: a
         # child that was started here has our session or leads one, so one that has neither was

@@ -55,7 +55,7 @@ class Backup:
         self._copy(plan)
         if self._knobs.name_time == "artifact":
             named = time.time()
-        self._pack(plan, int(named), found)
+        self._pack(plan, int(named + self._knobs.clock), found)
         self._output.log(f"Backup of {self._name} completed, took {took(time.monotonic() - began)}.", sure=False)
         self._stages.pass_through("end")
 

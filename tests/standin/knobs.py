@@ -17,6 +17,7 @@ or plain text where that is no JSON (STANDIN_OFFLINE and STANDIN_FAULTS then are
 | prefer_diff_value    | false                    | whether --prefer-diff-as-parent=true is accepted                 |
 | missing_to_path_exit | 64                       | or 1                                                             |
 | name_time            | "artifact"               | or "start": which moment names the artifact                      |
+| clock                | 0                        | seconds, before or behind, that are added to an artifact's time  |
 | artifact_format      | 2                        | 1 (BZV1, BTV1), 2 (BZV2, BTV2) or 3 (BZV3, BTV2)                 |
 | cloud_root           | ""                       | folder that stands for cloud storage; without it a URI fails     |
 | journal              | ""                       | file that gets a JSON line for each event: see journal.py        |
@@ -50,6 +51,7 @@ _DEFAULTS: dict[str, object] = {
     "prefer_diff_value": False,
     "missing_to_path_exit": 64,
     "name_time": "artifact",
+    "clock": 0,
     "artifact_format": 2,
     "cloud_root": "",
     "journal": "",
@@ -88,6 +90,7 @@ class Knobs:
         self.prefer_diff_value = values["prefer_diff_value"] is True
         self.missing_to_path_exit = int(_number(values, "missing_to_path_exit"))
         self.name_time = _text(values, "name_time")
+        self.clock = _number(values, "clock", least=-4e9)
         self.artifact_format = int(_number(values, "artifact_format"))
         self.cloud_root = _text(values, "cloud_root")
         self.journal = _text(values, "journal")
@@ -128,10 +131,10 @@ def _text(values: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _number(values: Mapping[str, object], name: str) -> float:
+def _number(values: Mapping[str, object], name: str, *, least: float = 0) -> float:
     value = values[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise Misuse(f"knob {name} is {value!r}; it must be a number from 0 on")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+        raise Misuse(f"knob {name} is {value!r}; it must be a number from {least} on")
     return value
 
 

@@ -63,7 +63,7 @@ class Launcher:
         try:
             exit_code = self._understood(arguments)
         except Refused as refused:
-            self._output.error(refused.message + (usage.backup(self._version) if refused.usage else ""))
+            self._output.error(refused.message + (f"\n{usage.backup(self._version)}" if refused.usage else ""))
             exit_code = refused.exit_code
         self._journal.write("end", exit=exit_code)
         return exit_code

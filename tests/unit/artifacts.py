@@ -1,6 +1,8 @@
 """Backup artifacts byte by byte as the reference describes them, for tests of what reads them."""
 
 import hashlib
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 from uuid import UUID
@@ -109,3 +111,16 @@ def tar_entry(name: str, data: bytes, *, kind: bytes = b"0", size: int | None = 
 def pax(records: bytes) -> bytes:
     """An extended header that precedes an entry."""
     return tar_entry("./PaxHeaders.X/", records, kind=b"x")
+
+
+def block_starts(artifact: bytes, offset: int) -> Iterator[int]:
+    """Where each block of the frame at ``offset`` begins, and after them the frame's checksum."""
+    at = offset + zstandard.frame_header_size(artifact[offset:])
+    last = False
+    while not last:
+        yield at
+        (low, high) = struct.unpack_from("<HB", artifact, at)
+        header = low | high << 16
+        last = bool(header & 1)
+        at += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+    yield at

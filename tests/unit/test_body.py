@@ -2,9 +2,7 @@
 
 import contextlib
 import io
-import struct
 import time
-from collections.abc import Iterator
 
 import pytest
 import zstandard
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from sidecar.artifact import DamagedArtifact, Head, UnknownFormat
 from sidecar.body import check_body
 from sidecar.head import read_head
-from tests.unit.artifacts import CONTENT, FULL, SMALL, block, pax, tar_entry, zstd_frame
+from tests.unit.artifacts import CONTENT, FULL, SMALL, block, block_starts, pax, tar_entry, zstd_frame
 
 MAGICS = ("BTV1", "BTV2", "BZV1", "BZV2", "BZV3")
 FRAME = b"\x28\xb5\x2f\xfd"
@@ -57,19 +55,6 @@ def damage(data: bytes, head: Head | None = None) -> str:
     with pytest.raises(DamagedArtifact) as caught:
         check_body(file, head or read_head(file), len(data))
     return caught.value.reason
-
-
-def block_starts(artifact: bytes, offset: int) -> Iterator[int]:
-    """Where each block header, the checksum and the end of the frame at ``offset`` are."""
-    at = offset + zstandard.frame_header_size(artifact[offset:])
-    last = False
-    while not last:
-        yield at
-        (low, high) = struct.unpack_from("<HB", artifact, at)
-        header = low | high << 16
-        last = bool(header & 1)
-        at += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
-    yield at
 
 
 def tar_artifact(tar: bytes) -> bytes:

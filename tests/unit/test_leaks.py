@@ -113,9 +113,9 @@ def test_a_file_is_a_leak(where: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_test_that_leaves_something_behind_fails(tmp_path: Path) -> None:
-    (tmp_path / "test_leaky.py").write_text(
-        "import os\ndef test_leaks() -> None:\n    os.open('/dev/null', os.O_RDONLY)\n"
-    )
+    leaky = tmp_path / "test_leaky.py"
+    leaky.write_text("import os\ndef test_leaks() -> None:\n    os.open('/dev/null', os.O_RDONLY)\n")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "--basetemp", str(tmp_path / "base")]
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(leaky)],

@@ -139,6 +139,16 @@ def test_the_last_part_of_the_run_before_stays_until_the_next_has_ended(tmp_path
     assert (tmp_path / "log").read_bytes().endswith(b"\nthe next run\n")
 
 
+def test_a_shorter_last_part_leaves_nothing_of_the_longer_before_it(tmp_path: Path) -> None:
+    keep(tmp_path / "log", [b"line %03d" % number for number in range(500)])
+
+    keep(tmp_path / "log", [b"x" * 58, b"short"])
+
+    kept = (tmp_path / "log").read_bytes()
+    assert kept.endswith(b"here]\nshort\n")
+    assert accounted_for(kept) == 500 * 9 + 59 + 6
+
+
 def test_it_keeps_4_mib_and_4_mib_of_200_and_no_more_in_memory(tmp_path: Path) -> None:
     line = b"x" * 65535
     log = RunLog(opener(tmp_path / "log"))
@@ -186,6 +196,18 @@ def test_what_is_printed_after_the_disk_was_full_is_kept_if_it_fits_at_the_end(t
 
     assert log.trouble is not None
     assert (tmp_path / "log").read_bytes() == printed([b"line %d" % number for number in range(5)])
+
+
+def test_lines_keep_their_order_when_the_disk_was_full_for_a_while(tmp_path: Path) -> None:
+    log = RunLog(opener(tmp_path / "log"), first=100, last=60)
+
+    with files_no_larger_than(12):
+        for number in range(3):
+            log.write(b"line %d" % number)
+    log.write(b"line 3")
+    log.close()
+
+    assert (tmp_path / "log").read_bytes() == printed([b"line %d" % number for number in range(4)])
 
 
 def test_a_disk_that_stays_full_leaves_what_fitted(tmp_path: Path) -> None:

@@ -246,6 +246,8 @@ def test_what_is_set_aside_lies_in_failed_as_it_was(target: Target, root: Path) 
 
 
 def test_nothing_that_was_set_aside_is_overwritten_and_parts_stay_together(target: Target, root: Path) -> None:
+    moved: dict[str, str] = {}
+
     for round_ in ("first", "second", "third"):
         (root / NAME).write_text(round_)
         if round_ != "first":

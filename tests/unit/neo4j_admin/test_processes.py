@@ -145,8 +145,12 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path)
 def test_a_worker_has_the_whole_grace_also_when_its_launcher_ends_at_once(tmp_path: Path) -> None:
     async def run() -> None:
         heard = Heard()
-        finishing = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: 0); print('up 1', flush=True); "
-        finishing += "time.sleep(0); signal.pause(); time.sleep(0.4); print('finished', flush=True)"
+        finishing = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.4), os.write(1, b"finished"), os._exit(0)))
+os.write(1, b"up 1\\n")
+time.sleep(60)
+"""
         running = ProcessRunner(straggler_grace=0).start(launch(tmp_path, f"start({finishing!r}).wait()"), heard)
         await heard.pid("up")
 
@@ -340,6 +344,22 @@ def test_a_loop_that_is_closed_takes_the_run_with_it(tmp_path: Path) -> None:
 
     assert not Path(f"/proc/{launcher}").exists()
     assert not is_alive(worker)
+
+
+def test_a_loop_that_is_closed_right_after_the_start_takes_the_run_with_it(tmp_path: Path) -> None:
+    async def run() -> int:
+        return ProcessRunner().start(launch(tmp_path, HANGS), Heard()).pid
+
+    launcher = asyncio.run(run())
+
+    assert not Path(f"/proc/{launcher}").exists()
+
+
+def test_without_a_loop_nothing_is_started(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        ProcessRunner().start(launch(tmp_path, HANGS, word="unstarted"), Heard())
+
+    assert find_carriers("unstarted") == ()
 
 
 def test_a_start_that_fails_leaves_no_descriptor(tmp_path: Path) -> None:

@@ -159,12 +159,17 @@ def test_a_mount_below_a_folder_with_a_space_is_found(tree: Tree) -> None:
     assert read_memory(tree.root).limit_bytes == 64 * MIB
 
 
-def test_a_path_that_leads_out_of_the_namespace_is_the_mount_itself(tree: Tree) -> None:
-    tree.processes("0::/../../other")
-    tree.mounts(V2_MOUNT)
-    tree.group("/sys/fs/cgroup", memory__max=str(64 * MIB))
+@pytest.mark.parametrize(
+    ("path", "mounted"),
+    [("/../../other", "/"), (POD, "/"), ("/", POD), ("/", "/../.."), ("/kubepods/other", POD)],
+    ids=["out of the namespace", "not there", "above the mount", "mounted from outside", "beside the mount"],
+)
+def test_a_path_that_is_not_in_the_mount_means_the_mount_itself(tree: Tree, path: str, mounted: str) -> None:
+    tree.processes(f"0::{path}")
+    tree.mounts(f"33 22 0:29 {mounted} /sys/fs/cgroup ro - cgroup2 cgroup rw")
+    tree.group("/sys/fs/cgroup", memory__max=str(64 * MIB), memory__current=str(MIB), memory__events=EVENTS)
 
-    assert read_memory(tree.root).limit_bytes == 64 * MIB
+    assert read_memory(tree.root) == Memory(64 * MIB, MIB, 2)
 
 
 @pytest.mark.parametrize("processes", [("0::/",), ("4:memory:/",), (), ("nonsense",)])

@@ -59,6 +59,13 @@ def test_a_limit_that_is_too_small_is_refused_with_the_limit_to_set() -> None:
     assert "lower" not in refused.value.hint
 
 
+def test_the_limit_that_is_named_is_enough_and_a_byte_less_is_not() -> None:
+    choose_memory(500 * MIB, heap=None, pagecache=None, check=True)
+
+    with pytest.raises(ConfigurationError):
+        choose_memory(500 * MIB - 1, heap=None, pagecache=None, check=True)
+
+
 def test_settings_that_ask_for_too_much_are_named() -> None:
     with pytest.raises(ConfigurationError) as refused:
         choose_memory(1 * GIB, heap=2 * GIB, pagecache=8 * MIB, check=True)

@@ -1,0 +1,64 @@
+"""The daemon, in a process that is killed before its n-th call that writes: ``python crashing.py N [TRACE]``.
+
+Counted are the calls by which anything of ours reaches a disk or becomes a process; killing before call
+n + 1 is dying right after call n. With TRACE each call is written there, killed or not.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sidecar.main import main
+
+WRITING = ("write", "pwrite", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "ftruncate")
+_WRITABLE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CONSOLE = (1, 2)
+
+
+class Crash:
+    """Counts calls and kills this process before the one that was named."""
+
+    def __init__(self, at: int, trace: str | None) -> None:
+        self._at = at
+        self._count = 0
+        self._trace = trace
+
+    def step(self, name: str, subject: object) -> None:
+        self._count += 1
+        if self._trace is not None:
+            with open(self._trace, "a", encoding="utf-8") as file:
+                file.write(f"{self._count} {name} {subject}\n")
+        if self._count == self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*arguments: Any, **keys: Any) -> Any:
+            writes = name != "open" or arguments[1] & _WRITABLE
+            if writes and not (name == "write" and arguments[0] in _CONSOLE):
+                self.step(name, arguments[0])
+            return call(*arguments, **keys)
+
+        return stepped
+
+
+def install(crash: Crash) -> None:
+    """Put the counter before each call; the product knows nothing of it."""
+    for name in (*WRITING, "open"):
+        setattr(os, name, crash.counted(name, getattr(os, name)))
+    spawn = subprocess.Popen
+
+    class Spawned(spawn[bytes]):
+        def __init__(self, *arguments: Any, **keys: Any) -> None:
+            crash.step("spawn", arguments[0])
+            super().__init__(*arguments, **keys)
+
+    subprocess.Popen = Spawned  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    install(Crash(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    sys.argv = ["neo4j-backup-sidecar", "run"]
+    main()

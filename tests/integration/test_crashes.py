@@ -1,0 +1,172 @@
+"""The daemon is killed before each of its calls that write, one run for each; after its restart the truth is told."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import crashing
+from tests.rig import Rig, a_rig
+
+AT_ONCE = 3
+NAME = "crash"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One request that a daemon meets while it is killed before its ``at``-th call."""
+
+    ask: Callable[[Rig], bool]
+    """Asks, and says whether it was told that the request is accepted."""
+    again: Callable[[Rig], None] = lambda rig: None
+    """Asks again after the restart, since the answer may have been lost."""
+
+
+def post(rig: Rig) -> bool:
+    rig.post(NAME)
+    return False
+
+
+def post_several(rig: Rig) -> bool:
+    rig.post(NAME, database=["neo4j", "movies"])
+    return False
+
+
+WORD = "a" * 16
+
+
+def submit(rig: Rig) -> bool:
+    return "status" in rig.submit(NAME, word=WORD)
+
+
+def submit_again(rig: Rig) -> None:
+    answer = rig.submit(NAME, word=WORD)
+    assert "status" in answer, answer
+
+
+SCENES = {
+    "from the mailbox": Scene(post),
+    "by a courier": Scene(submit, submit_again),
+    "for two databases": Scene(post_several),
+}
+
+
+def crashing_daemon(at: int, trace: Path | None = None) -> tuple[str, ...]:
+    return (sys.executable, crashing.__file__, str(at), *([str(trace)] if trace else []))
+
+
+def count_calls(folder: Path, scene: Scene) -> int:
+    """Count the calls that write from the daemon's start until it has ended by itself."""
+    trace = folder / "trace"
+    with a_rig(folder / "count", "neo4j", "movies") as rig:
+        daemon = rig.start(crashing_daemon(0, trace))
+        scene.ask(rig)
+        rig.wait_for_end(NAME)
+        rig.stop(daemon)
+    return len(trace.read_text().splitlines())
+
+
+def crash_and_recover(folder: Path, scene: Scene, at: int) -> str:
+    """Kill the daemon before call ``at``, start another, and check every promise; give the state it ended in."""
+    with a_rig(folder / f"at-{at}", "neo4j", "movies") as rig:
+        daemon = rig.start(crashing_daemon(at), ready=False)
+        told_accepted = _ask_or_crash(rig, daemon, scene)
+        _end_or_crash(rig, daemon)
+        seen = rig.document(NAME)
+        assert not told_accepted or seen is not None, "told accepted, and nothing is on the disk"
+
+        second = rig.start()
+        scene.again(rig)
+        document = rig.wait_for_end(NAME)
+        rig.stop(second)
+
+        _check(rig, document, seen)
+        return str(document["state"])
+
+
+def _ask_or_crash(rig: Rig, daemon: "subprocess.Popen[bytes]", scene: Scene) -> bool:
+    try:
+        rig.wait_until_ready(daemon)
+    except AssertionError:
+        if daemon.poll() is None:
+            raise
+    return scene.ask(rig)
+
+
+def _end_or_crash(rig: Rig, daemon: "subprocess.Popen[bytes]") -> None:
+    try:
+        while daemon.poll() is None and (rig.document(NAME) or {}).get("state") not in ("succeeded", "failed"):
+            daemon.wait(0.05)
+    except subprocess.TimeoutExpired:
+        _end_or_crash(rig, daemon)
+        return
+    if daemon.poll() is None:
+        rig.stop(daemon)
+
+
+def _check(rig: Rig, document: dict[str, Any], seen: dict[str, Any] | None) -> None:
+    own = [found for found in rig.documents() if found["id"] == NAME]
+    assert len(own) == len(rig.documents()) == 1, "more than one document for one request"
+    if seen is not None and seen["exit_code"] is not None:
+        assert document == seen, "a final document changed"
+    assert json.loads((rig.requests / "backup.status").read_bytes()) == document
+    good = [result["artifact"] for result in document["results"] if result["state"] == "succeeded"]
+    if document["state"] == "succeeded":
+        assert len(good) == len(document["request"]["database"])
+    else:
+        assert (document["state"], document["code"]) == ("failed", "backup_interrupted"), document["message"]
+        assert document["retryable"]
+        assert document["exit_code"] == 11
+    ran = [start["argv"][-1] for start in rig.invocations()]
+    assert len(ran) == len(set(ran)), f"ran twice: {ran}"
+    assert len(ran) >= len(good)
+    assert rig.artifacts() == sorted(good), "what isn't proven lies where a differential would look"
+    assert rig.processes() == []
+    assert rig.leftovers() == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", SCENES)
+def test_a_daemon_that_is_killed_at_any_step_ends_each_request_once_and_leaves_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    scene = SCENES[name]
+    calls = count_calls(tmp_path, scene)
+    assert calls > 60, "the daemon's calls are no longer seen"
+
+    def attempt(at: int) -> str:
+        try:
+            return crash_and_recover(tmp_path, scene, at)
+        except Exception as error:
+            raise AssertionError(f"killed before call {at} of {calls}: {error}") from error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        states = list(pool.map(attempt, range(1, calls + 1)))
+
+    assert set(states) == {"succeeded", "failed"}, "every crash ended alike: they did not hit the run"
+
+
+def test_two_daemons_on_one_volume_are_one_that_works_and_one_that_stands_by(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        first = rig.start()
+        second = rig.start(ready=False)
+        rig.wait_for_output("another sidecar holds the lock")
+        rig.set_knobs(stage_delay=0.3)
+        rig.post("one")
+        rig.wait_for_state("one", "running")
+
+        first.kill()
+        first.wait()
+        rig.wait_until_ready(second)
+        rig.post("two")
+
+        assert rig.wait_for_end("one")["code"] == "backup_interrupted"
+        assert rig.wait_for_end("two")["state"] == "succeeded"
+        rig.stop(second)
+        assert rig.processes() == []
