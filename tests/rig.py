@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,9 +69,15 @@ class Rig:
 
         def answers() -> bool:
             assert daemon.poll() is None, f"the sidecar ended: {self.log.read_text()}"
-            return self.ask("probe").returncode == 0
+            with socket.socket(socket.AF_UNIX) as asking:
+                return asking.connect_ex(f"/proc/self/fd/{folder}/sidecar.sock") == 0
 
-        wait_for(answers, seconds)
+        # A socket's path is short, and a test's folder is not.
+        folder = os.open(self.requests, os.O_RDONLY)
+        try:
+            wait_for(answers, seconds)
+        finally:
+            os.close(folder)
 
     def stop(self, daemon: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> None:
         """End a daemon by a signal and wait for it."""
@@ -93,7 +100,9 @@ class Rig:
         temporary.write_text(json.dumps({key: value for key, value in request.items() if value is not None}))
         temporary.rename(self.requests / "backup.request")
 
-    def submit(self, request_id: str, type_: str = "FULL", database: object = "neo4j", **keys: object) -> dict[str, Any]:
+    def submit(
+        self, request_id: str, type_: str = "FULL", database: object = "neo4j", **keys: object
+    ) -> dict[str, Any]:
         """Submit by a courier; give its last line but one, or its error."""
         request = {"path": str(self.target), "type": type_, "database": database}
         submission = {"request": request, "word": secrets.token_hex(8)} | keys
@@ -167,9 +176,11 @@ class Rig:
 
     def leftovers(self) -> list[str]:
         """Give what a run must not leave: records, taken files, temporary files and folders."""
-        names = [path for path in self.requests.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("taken")]
+        names = [
+            path for path in self.requests.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("taken")
+        ]
         names += [path for path in (self.requests / "run.json", self.requests / "backup.request") if path.exists()]
-        names += [path for path in self.backups.rglob(".run-*")]
+        names += list(self.backups.rglob(".run-*"))
         return [str(path.relative_to(self.folder)) for path in names]
 
     def _told(self) -> str:

@@ -38,7 +38,7 @@ class Crash:
         def stepped(*arguments: Any, **keys: Any) -> Any:
             writes = name != "open" or arguments[1] & _WRITABLE
             if writes and not (name == "write" and arguments[0] in _CONSOLE):
-                self.step(name, arguments[0])
+                self.step(name, arguments[-1] if name == "spawn" else arguments[0])
             return call(*arguments, **keys)
 
         return stepped
@@ -48,14 +48,8 @@ def install(crash: Crash) -> None:
     """Put the counter before each call; the product knows nothing of it."""
     for name in (*WRITING, "open"):
         setattr(os, name, crash.counted(name, getattr(os, name)))
-    spawn = subprocess.Popen
-
-    class Spawned(spawn[bytes]):
-        def __init__(self, *arguments: Any, **keys: Any) -> None:
-            crash.step("spawn", arguments[0])
-            super().__init__(*arguments, **keys)
-
-    subprocess.Popen = Spawned  # type: ignore[misc]
+    # Its class stays the same one: annotations name it.
+    subprocess.Popen.__init__ = crash.counted("spawn", subprocess.Popen.__init__)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ from pathlib import Path
 from . import versions
 
 PACKAGE = "lib/standin"
-_SCRIPTS = {"bin/neo4j-admin": "launcher", "lib/standin-worker": "worker", "bin/standin-server": "server"}
+_SCRIPTS = {
+    "bin/neo4j-admin": "launcher",
+    "lib/standin-worker": "worker",
+    "bin/standin-server": "server",
+    "bin/standin-serve": "serve",
+}
 # -I and -S keep the start at a few milliseconds, and the user's packages out.
 _SCRIPT = """\
 #!{python} -IS

@@ -1,7 +1,8 @@
 """The journal of invocations, for tests to assert on: one JSON object per line, appended in a single write.
 
 Events: `start` (of the launcher: pid, argv, environment, cwd, uid, gid, umask), `worker` (its pid),
-`overlap` (another run is busy with the same --to-path), `signal` (who died of which), `end` (exit status).
+`overlap` (another run is busy with the same --to-path), `grandchild` (its pid), `signal` (the launcher died
+of it), `end` (exit status).
 Each has `run`, the launcher's pid and its start, `time` in seconds since the epoch and `monotonic_ns`.
 """
 

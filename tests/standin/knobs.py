@@ -68,6 +68,9 @@ _CHOICES: dict[str, tuple[object, ...]] = {
 _LISTS = ("offline", "faults")
 
 
+NAMES = tuple(_DEFAULTS)
+
+
 class Knobs:
     """Every knob's value; raises ``Misuse`` for an unknown knob and for a value of the wrong kind."""
 

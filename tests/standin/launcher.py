@@ -131,7 +131,7 @@ class Launcher:
 
     def _strike_version(self) -> None:
         struck = self._take(lambda fault: fault.parameters.get("stage") == "version")
-        Stages(faults.of(struck, ""), self._output, delay=0, rate=0).strike("version")
+        Stages(faults.of(struck, ""), self._output, self._journal).strike("version")
 
     def _take(self, strikes: Callable[[Fault], bool]) -> list[Fault]:
         return faults.take(self._knobs.faults, strikes, f"{self._knobs.state}-faults.json")

@@ -106,7 +106,8 @@ class Run:
             server, database = held
             self._admit(database)
             os.mkdir(place)
-            own = Stages(struck, self._output, delay=self._knobs.stage_delay, rate=self._knobs.rate)
+            delay, rate = self._knobs.stage_delay, self._knobs.rate
+            own = Stages(struck, self._output, self._journal, delay=delay, rate=rate)
             backup = Backup(self._request, self._knobs, self._output, own, database, server)
             backup.run(folder, place)
         except Failed as failure:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .faults import Fault, Faults
+    from .journal import Journal
     from .output import Output
 
 _NOISE = (
@@ -37,9 +38,10 @@ class Failed(Exception):
 class Stages:
     """The stages of one database, under the knobs and faults that hold for it."""
 
-    def __init__(self, faults: Faults, output: Output, *, delay: float, rate: float) -> None:
+    def __init__(self, faults: Faults, output: Output, journal: Journal, *, delay: float = 0, rate: float = 0) -> None:
         self.faults = faults
         self._output = output
+        self._journal = journal
         self._delay = delay
         self._rate = rate
 
@@ -77,7 +79,7 @@ class Stages:
             case "hang":
                 time.sleep(fault.number("seconds"))
             case "grandchild":
-                leave_grandchild(fault)
+                self._journal.write("grandchild", pid=leave_grandchild(fault))
             case _:
                 self._print(fault)
 
@@ -146,8 +148,10 @@ def kill_self() -> None:
     time.sleep(60)
 
 
-def leave_grandchild(fault: Fault) -> None:
-    """A process that holds our standard output and error, and outlives us for a while."""
+def leave_grandchild(fault: Fault) -> int:
+    """Start a process that holds our standard output and error, and outlives us for a while; return its id."""
     session = "session" if fault.parameters["session"] else "-"
     arguments = [sys.executable, "-IS", "-c", _SLEEPER, session, str(fault.number("seconds"))]
-    os.posix_spawn(sys.executable, arguments, os.environ, setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    return os.posix_spawn(
+        sys.executable, arguments, os.environ, setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    )

@@ -26,6 +26,14 @@ def lives(process: int) -> bool:
         return False
 
 
+def settle(process: int, stays: bool) -> None:
+    """Wait until it has ended, or for a while in which it might."""
+    if stays:
+        time.sleep(0.2)
+    else:
+        wait_until(lambda: not lives(process))
+
+
 def copying(standin: Installed) -> tuple[subprocess.Popen[bytes], int]:
     """A run that is in the middle of its copy: the launcher, and the worker's pid."""
     launcher = standin.start(*standin.arguments("neo4j"))
@@ -39,7 +47,7 @@ def ended(launcher: subprocess.Popen[bytes], *others: int) -> None:
     for process in others:
         if lives(process):
             os.kill(process, signal.SIGKILL)
-            wait_until(lambda process=process: not lives(process))  # type: ignore[misc]
+            settle(process, stays=False)
     launcher.kill()
     launcher.communicate()
 
@@ -99,17 +107,15 @@ def test_sigterm_is_ignored_by_whom_the_fault_names(
     launcher, worker = copying(standin)
 
     os.kill(worker, signal.SIGTERM)
-    time.sleep(0.2)
-    worker_survived = lives(worker)
-    if worker_survived:
+    settle(worker, worker_lives)
+    if worker_lives:
+        # A launcher whose worker has died has nothing to wait for any more.
         launcher.terminate()
-        time.sleep(0.2)
-    survived = launcher.poll() is None
+        settle(launcher.pid, launcher_lives)
+    survived = lives(worker), lives(launcher.pid)
     ended(launcher, worker)
 
-    assert worker_survived == worker_lives
-    # A launcher whose worker has died has nothing to wait for any more.
-    assert survived == (launcher_lives and worker_lives)
+    assert survived == (worker_lives, launcher_lives and worker_lives)
 
 
 def test_a_reader_that_goes_away_does_not_end_the_backup(standin: Installed) -> None:
@@ -140,15 +146,19 @@ def test_a_full_pipe_blocks_the_backup_until_somebody_reads(standin: Installed) 
 
 @pytest.mark.parametrize("session", [True, False])
 def test_a_grandchild_holds_the_pipes_when_both_have_ended(standin: Installed, session: bool) -> None:
-    standin.knobs(faults=[{"fault": "grandchild", "session": session, "seconds": 1.5}])
+    standin.knobs(faults=[{"fault": "grandchild", "session": session, "seconds": 30}])
 
     launcher = standin.start(*standin.arguments("neo4j"))
-    status = launcher.wait(5)
-    began = time.monotonic()
-    launcher.communicate()
+    status = launcher.wait(10)
+    grandchild = int(str(standin.events("grandchild")[0]["pid"]))
+    assert launcher.stdout
+    holds = os.readlink(f"/proc/{grandchild}/fd/1") == os.readlink(f"/proc/self/fd/{launcher.stdout.fileno()}")
+    wait_until(lambda: (os.getsid(grandchild) == grandchild) == session)
+    ended(launcher, grandchild)
 
     assert status == 0
-    assert time.monotonic() - began > 0.5
+    assert holds
+    assert [head.database for head in standin.heads()] == ["neo4j"]
 
 
 def test_launcher_and_worker_together_are_lean(standin: Installed) -> None:
