@@ -2,6 +2,8 @@
 
 import logging
 
+from shared.text import printable
+
 LINES = 2_000
 BYTES = 1024 * 1024
 LINE_BYTES = 2 * 1024
@@ -29,11 +31,5 @@ class ConsoleEcho:
             self._lines_left = -1
             self._logger.info("neo4j-admin prints more; the rest is only in the request's log file")
             return
-        self._logger.info("neo4j-admin: %s%s", _printable(shown), " …" if len(shown) < len(line) else "")
-
-
-def _printable(line: bytes) -> str:
-    text = line.decode(errors="backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
+        text = printable(shown.decode(errors="backslashreplace"))
+        self._logger.info("neo4j-admin: %s%s", text, " …" if len(shown) < len(line) else "")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
 
 from shared.errors import BackupError, BackupInterrupted, ConfigurationError, InternalError, RequestExpired
 from shared.lifecycle import ResultState, State
@@ -69,8 +68,6 @@ class Job:
                 )
                 await self._publish(self._document.end(State.FAILED, self._parts.clock.now(), error))
                 return
-            started = self._document.changed(state=State.RUNNING, started_at=self._parts.clock.now())
-            await self._publish(started)
             await self._back_up()
         except VolumeLost:
             raise
@@ -99,29 +96,28 @@ class Job:
     async def _back_up(self) -> None:
         self._sign.check()
         request = self._document.backup_request()
-        prepared = await self._parts.preparation.prepare(self._sign)
         results, named = await self._databases(request)
-        for index, result in enumerate(results):
-            if result.state in (ResultState.SUCCEEDED, ResultState.SKIPPED):
-                continue
+        results = _begun(results)
+        started = self._document.changed(state=State.RUNNING, started_at=self._parts.clock.now(), results=results)
+        await self._publish(started)
+        prepared = await self._parts.preparation.prepare(self._sign)
+        while (running := next((each for each in results if each.state is ResultState.RUNNING), None)) is not None:
             self._sign.check()
-            results = _with(results, index, result.changed(state=ResultState.RUNNING))
-            await self._publish(self._document.changed(results=results))
-            outcome = await self._run_one(result.database, request, prepared, named)
-            results = _with(results, index, outcome.result)
-            last = all(left.state is not ResultState.PENDING for left in results)
+            outcome = await self._run_one(running.database, request, prepared, named)
+            results = tuple(outcome.result if each is running else each for each in results)
             changed = self._document.changed(
                 results=results,
                 output_tail=outcome.output_tail or self._document.output_tail,
                 warnings=tuple(dict.fromkeys((*self._document.warnings, *outcome.warnings))),
             )
-            if last or self._sign.error is not None:
+            following = _begun(results)
+            if self._sign.error is not None or following == results:
                 await self._conclude(changed, self._sign.error)
-            else:
-                await self._publish(changed)
-            await self._forget_run()
-            if self._document.final:
+                await self._forget_run()
                 return
+            results = following
+            await self._publish(changed.changed(results=results))
+            await self._forget_run()
         await self._conclude(self._document, None)
 
     async def _databases(self, request: BackupRequest) -> tuple[tuple[DatabaseResult, ...], frozenset[str]]:
@@ -212,5 +208,9 @@ class Job:
             RunRecord.remove(self._volume)
 
 
-def _with(results: Sequence[DatabaseResult], index: int, result: DatabaseResult) -> tuple[DatabaseResult, ...]:
-    return (*results[:index], result, *results[index + 1 :])
+def _begun(results: tuple[DatabaseResult, ...]) -> tuple[DatabaseResult, ...]:
+    """Give the results with the first that waits for its turn as running; the same where none does."""
+    for index, result in enumerate(results):
+        if result.state is ResultState.PENDING:
+            return (*results[:index], result.changed(state=ResultState.RUNNING), *results[index + 1 :])
+    return results

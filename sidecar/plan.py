@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shared.protocol import BackupType
 from sidecar.artifact import Head
 from sidecar.artifact_names import artifacts_of
+from sidecar.cgroup import Memory
 from sidecar.chain import chains
 from sidecar.data_folder import database_size
 from sidecar.memory import choose_memory
@@ -33,7 +34,7 @@ class Plan:
     temporary: str
     arguments: tuple[str, ...]
     heap: str
-    has_chain: bool
+    oom_kills: int | None
 
     def launch(self, prepared: Prepared, inherited: Mapping[str, str], word: str) -> Launch:
         """Give what is to be started; ``word`` marks its processes."""
@@ -52,18 +53,20 @@ def make_plan(
     target: Target,
     prepared: Prepared,
     settings: Settings,
-    memory_limit: int | None,
+    memory: Memory,
 ) -> Plan:
     """Look at target, space and memory, and plan the run; nothing is made or changed.
 
-    ``memory_limit`` is the container's, in bytes. Raises ConfigurationError and InsufficientSpace.
+    ``memory`` is the container's. Raises ConfigurationError and InsufficientSpace.
     """
     before = target.listing(database)
     found = target.heads(artifacts_of(database, before))
     heads = {name: head for name, head in found.items() if isinstance(head, Head)}
     has_chain = any(chain.restorable for chain in chains(heads, overlap_allowed=prepared.version.overlap_allowed))
     temporary = plan_temporary(target.path, settings.allowed_roots, settings.temp)
-    memory = choose_memory(memory_limit, heap=settings.heap, pagecache=settings.pagecache, check=settings.memory_check)
+    jvm = choose_memory(
+        memory.limit_bytes, heap=settings.heap, pagecache=settings.pagecache, check=settings.memory_check
+    )
     fulls = [name for name, head in sorted(heads.items(), key=lambda item: item[1].taken_at) if head.full]
     needs = demand(
         type_,
@@ -86,7 +89,7 @@ def make_plan(
         servers=settings.from_,
         to_path=target.path,
         temp_path=temporary,
-        pagecache=memory.pagecache,
+        pagecache=jvm.pagecache,
     )
     arguments = build(str(prepared.program), prepared.version, command, settings.options)
-    return Plan(database, asked, type_, before, heads, temporary, arguments, memory.heap, has_chain)
+    return Plan(database, asked, type_, before, heads, temporary, arguments, jvm.heap, memory.oom_kills)

@@ -1,6 +1,5 @@
 """What every request needs before its first database: settings without problems, the licence, neo4j-admin's version."""
 
-import asyncio
 import os
 import secrets
 from collections.abc import Mapping
@@ -46,6 +45,7 @@ class Preparation:
         self._inherited = inherited
         self._runner = runner
         self._asked: dict[tuple[str, int, int], Version] = {}
+        self._found: tuple[tuple[object, ...], Prepared] | None = None
 
     async def prepare(self, sign: StopSign) -> Prepared:
         """Look again, since an image's files may be mounted over; ConfigurationError says what is wrong."""
@@ -53,7 +53,14 @@ class Preparation:
         if problem is not None:
             raise problem
         check_licence(self._loaded.settings)
-        program = await asyncio.to_thread(find_neo4j_admin, self._loaded.settings, self._inherited)
+        program = find_neo4j_admin(self._loaded.settings, self._inherited)
+        seen = _state(program)
+        # Hundreds of jars are listed to find the version; the folder's time tells that they are the same.
+        if self._found is None or self._found[0] != seen:
+            self._found = seen, await self._look(program, sign)
+        return self._found[1]
+
+    async def _look(self, program: Path, sign: StopSign) -> Prepared:
         neo4j_home = Path(found) if (found := self._inherited.get("NEO4J_HOME")) else None
         home = find_home(program, neo4j_home) or neo4j_home
         version = find_version(program, neo4j_home) or await self._ask(program, home, sign)
@@ -96,6 +103,19 @@ class Preparation:
         if version is None or ended.exit.status != 0:
             raise ConfigurationError(f"the version of {program} can't be told: it says {text[:200]!r}", hint=_HINT)
         return version
+
+
+def _state(program: Path) -> tuple[object, ...]:
+    """Give what changes where another neo4j-admin is put in the place of this one."""
+    real = Path(os.path.realpath(program))
+    state: list[object] = [str(real)]
+    for path in (real, real.parent.parent / "lib"):
+        try:
+            status = os.stat(path)
+            state.append((status.st_dev, status.st_ino, status.st_mtime_ns))
+        except OSError:
+            state.append(None)
+    return tuple(state)
 
 
 _HINT = "NEO4J_BACKUP_NEO4J_ADMIN has to name Neo4j's own neo4j-admin, with its lib folder beside its bin folder."

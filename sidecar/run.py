@@ -75,12 +75,11 @@ class Run:
     async def execute(self) -> Outcome:
         """Run it and tell what became of it. Raises OSError where ``run.json`` can't be written."""
         try:
-            target = await self._before(self._open)
+            target, plan = await self._before(self._look)
         except BackupError as error:
             return Outcome(failed(self._database, error))
         with target:
             try:
-                plan = await self._before(lambda: self._make_plan(target))
                 await self._avoid_name(plan)
                 self._sign.check()
             except BackupError as error:
@@ -101,25 +100,18 @@ class Run:
             elapsed_seconds=round(elapsed, 1),
         )
 
-    def _open(self) -> Target:
+    def _look(self) -> tuple[Target, Plan]:
+        """Open the target, made where it is missing, and plan the run."""
         target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
         try:
             target.check_writable()
+            type_ = type_for(self._database, self._request.type)
+            settings = self._parts.settings
+            plan = make_plan(self._database, self._request.type, type_, target, self._prepared, settings, read_memory())
         except BaseException:
             target.close()
             raise
-        return target
-
-    def _make_plan(self, target: Target) -> Plan:
-        return make_plan(
-            self._database,
-            self._request.type,
-            type_for(self._database, self._request.type),
-            target,
-            self._prepared,
-            self._parts.settings,
-            read_memory().limit_bytes,
-        )
+        return target, plan
 
     async def _avoid_name(self, plan: Plan) -> None:
         """Wait for the next second where an artifact of this one is there: the new one would want its name."""
@@ -151,7 +143,6 @@ class Run:
         return Outcome(result, self._observed.tail, await self._warnings())
 
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
-        kills = read_memory().oom_kills
         make_temporary(plan.temporary)
         execution = Execution(
             self._parts.runner, self._parts.settings, self._volume, target, self._observed, self._stage_changed
@@ -165,7 +156,7 @@ class Run:
             raise ended.by or judged.error
         if ended.by is not None:
             raise ended.by
-        kills_after = read_memory().oom_kills
+        kills, kills_after = plan.oom_kills, read_memory().oom_kills
         facts = await gather_facts(
             ended.exit,
             self._observed,

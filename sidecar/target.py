@@ -73,18 +73,26 @@ class Target:
         return sizes
 
     def check_writable(self) -> None:
-        """Make a file and remove it. Raises ``ConfigurationError``, and ``InsufficientSpace`` on a full disk."""
-        name = f".neo4j-backup-{secrets.token_hex(16)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        """Write a file that has no name. Raises ``ConfigurationError``, and ``InsufficientSpace`` on a full disk."""
         try:
-            file = os.open(name, flags, 0o600, dir_fd=self._descriptor)
+            file = self._nameless()
             try:
                 os.write(file, b"\n")
             finally:
                 os.close(file)
-                os.unlink(name, dir_fd=self._descriptor)
         except OSError as error:
             raise explained(error, self.path, "write to") from error
+
+    def _nameless(self) -> int:
+        """Open a new file that nobody sees and no crash can leave behind."""
+        with suppress(OSError):
+            return os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=self._descriptor)
+        # NFS and some FUSE file systems have none such: the next best is a name that lasts a moment.
+        name = f".neo4j-backup-{secrets.token_hex(16)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(name, flags, 0o600, dir_fd=self._descriptor)
+        os.unlink(name, dir_fd=self._descriptor)
+        return file
 
     def file_system(self) -> FileSystem:
         """Say which file system the folder lies on, and what room there is. Raises ``ConfigurationError``."""
@@ -100,7 +108,7 @@ class Target:
         return {name: self._examine(name, body=False).head for name in names}
 
     def examine(self, name: str) -> Examined:
-        """Read an artifact's head and walk its body, which takes as long as reading the file takes."""
+        """Read an artifact's head and walk its body: some seconds for each 2 GB that aren't in memory."""
         return self._examine(name, body=True)
 
     def set_aside(self, names: Sequence[str]) -> SetAside:
@@ -127,7 +135,6 @@ class Target:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise DamagedArtifact("it is not a plain file")
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
                 yield file, status.st_size
         finally:

@@ -84,15 +84,15 @@ def processes_in(name: str) -> list[str]:
         return [row[-1] for row in found["Processes"]]
 
 
-def couriers_here(program: Path) -> list[str]:
-    """List the processes on this machine that were started as ``program``."""
+def couriers_here(words: str) -> list[str]:
+    """List the processes on this machine whose arguments, joined by NUL, contain ``words``."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             line = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
         except OSError:
             continue
-        if str(program).encode() in line:
+        if words.encode() in line:
             found.append(line.replace(b"\0", b" ").decode(errors="replace"))
     return found
 

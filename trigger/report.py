@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import click
-
 from shared.errors import BackupError
 from shared.protocol import error_line
 from shared.text import printable
@@ -19,15 +17,15 @@ from trigger.summary import summary
 def say(*lines: str) -> None:
     """Write to standard error; what can't be written is let go."""
     with contextlib.suppress(OSError):
-        for line in lines:
-            click.echo(line, err=True)
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
 
 
 def answer(lines: Iterable[str]) -> None:
     """Write lines to standard output; a reader that has gone, as ``head`` does, changes no verdict."""
     try:
         for line in lines:
-            click.echo(line)
+            sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # Python flushes once more as it ends, and would complain.

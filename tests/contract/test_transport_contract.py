@@ -64,7 +64,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     match request.param:
         case "local":
             program = write_peer(tmp_path / "peer")
-            return Subject(LocalTransport(str(tmp_path), [str(program)]), lambda: couriers_here(program))
+            return Subject(LocalTransport(str(tmp_path), [str(program)]), lambda: couriers_here(str(program)))
         case "docker":
             name = request.getfixturevalue("docker_peer")
             return Subject(

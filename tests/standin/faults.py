@@ -157,7 +157,10 @@ def take(faults: list[Fault], strikes: Callable[[Fault], bool], path: str) -> li
         return found
     import fcntl
 
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise Misuse(f"{path} can't be written: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         counts = json.loads(os.read(descriptor, 1 << 20) or b"{}")

@@ -12,6 +12,8 @@ import json
 import os
 import time
 
+from .misuse import Misuse
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,7 @@ class Journal:
             return
         moment = {"time": time.time(), "monotonic_ns": time.monotonic_ns()}
         line = json.dumps({"event": event, "run": self.run, **moment, **facts}).encode() + b"\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
             os.write(descriptor, line)
         finally:
@@ -58,7 +60,7 @@ def occupy(to_path: str, journal: Journal, state: str) -> None:
     import zlib
 
     name = f"{state}-target-{zlib.crc32(os.path.realpath(to_path).encode()):08x}.lock"
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = _open(name, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -72,6 +74,13 @@ def read(path: str) -> list[dict[str, object]]:
             return [json.loads(line) for line in file]
     except FileNotFoundError:
         return []
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise Misuse(f"{path} can't be written: {error.strerror}") from error
 
 
 def _shown(name: str, value: str) -> str:

@@ -21,7 +21,8 @@ or plain text where that is no JSON (STANDIN_OFFLINE and STANDIN_FAULTS then are
 | artifact_format      | 2                        | 1 (BZV1, BTV1), 2 (BZV2, BTV2) or 3 (BZV3, BTV2)                 |
 | cloud_root           | ""                       | folder that stands for cloud storage; without it a URI fails     |
 | journal              | ""                       | file that gets a JSON line for each event: see journal.py        |
-| state                | $NEO4J_HOME/logs/standin | prefix of the files that count faults and show overlaps          |
+| state                | the journal's path, else | prefix of the files that count faults and show overlaps          |
+|                      | $NEO4J_HOME/logs/standin |                                                                  |
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Knobs:
         self.artifact_format = int(_number(values, "artifact_format"))
         self.cloud_root = _text(values, "cloud_root")
         self.journal = _text(values, "journal")
-        self.state = _text(values, "state") or f"{neo4j_home}/logs/standin"
+        self.state = _text(values, "state") or self.journal or f"{neo4j_home}/logs/standin"
 
 
 def given(home: str, environ: Mapping[str, str]) -> dict[str, object]:

@@ -145,11 +145,11 @@ def main(home: str, arguments: list[str]) -> int:
         case "create":
             create_database(given.data, given.name, size=given.size, kind=given.kind)
         case "commit":
-            print(commit(given.data, given.name, given.number or 1))
+            print(commit(given.data, given.name, given.number or 1), flush=True)
         case "prune":
             prune(given.data, given.name, given.number)
         case "show":
-            print(json.dumps(show(given.data, given.name), indent=1))
+            print(json.dumps(show(given.data, given.name), indent=1), flush=True)
         case verb:
             {"recreate": recreate, "stop": stop, "start": start, "drop": drop}[verb](given.data, given.name)
     return 0

@@ -252,7 +252,7 @@ def test_folders_are_entries_without_data() -> None:
     judge(tar_artifact(tar_entry("./", b"", kind=b"5") + pax(b"11 path=xy\n") + tar_entry("./a", b"x") + END))
 
 
-@settings(deadline=500, max_examples=300)
+@settings(deadline=2000, max_examples=300)
 @given(st.sampled_from(MAGICS), st.data())
 def test_whatever_is_changed_in_an_artifact_only_the_two_problems_come_out(magic: str, data: st.DataObject) -> None:
     content = bytearray(bytes(SMALL.but(magic=magic)))
@@ -264,7 +264,7 @@ def test_whatever_is_changed_in_an_artifact_only_the_two_problems_come_out(magic
         judge(bytes(content[:end]))
 
 
-@settings(deadline=500)
+@settings(deadline=2000)
 @given(st.binary(max_size=2048), st.sampled_from([tar_artifact(b""), zstd_artifact(FRAME + b"\x04\x58")]))
 def test_whatever_follows_a_head_only_damage_comes_out(data: bytes, front: bytes) -> None:
     file = io.BytesIO(front + data)

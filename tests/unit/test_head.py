@@ -210,14 +210,14 @@ def test_of_a_large_artifact_only_the_start_is_read() -> None:
     assert file.count < 200_000 < len(file.getvalue())
 
 
-@settings(deadline=500)
+@settings(deadline=2000)
 @given(st.binary(max_size=300), st.sampled_from(MAGICS))
 def test_whatever_follows_the_magic_only_the_two_problems_come_out(data: bytes, magic: str) -> None:
     with contextlib.suppress(UnknownFormat, DamagedArtifact):
         read(magic.encode() + data)
 
 
-@settings(deadline=500, max_examples=300)
+@settings(deadline=2000, max_examples=300)
 @given(st.sampled_from(MAGICS), st.data())
 def test_whatever_is_changed_in_an_artifact_only_the_two_problems_come_out(magic: str, data: st.DataObject) -> None:
     sample = SMALL.but(magic=magic)

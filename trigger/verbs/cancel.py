@@ -30,6 +30,8 @@ def cancel(
         answer_json(told.document)
         return 0
     answer([headline(told.status)])
-    if not told.status.ended:
+    if told.status.ended and not told.status.cancel_requested:
+        say("It had ended before: nothing was cancelled.")
+    elif not told.status.ended:
         say(f"  See it end: {Commands(reach.flags).follow(told.status.id)}")
     return 0

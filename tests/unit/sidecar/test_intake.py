@@ -12,7 +12,9 @@ from sidecar.records import Records
 from sidecar.volume import Volume
 from tests.fakes.clock import FakeClock
 
-FULL = {"path": "/backups/nightly", "type": "FULL", "database": "neo4j"}
+FULL: dict[str, object] = {"path": "/backups/nightly", "type": "FULL", "database": "neo4j"}
+
+ANY: dict[str, object] = {"path": "/backups", "type": "auto"}
 
 
 def submission(word: str = "word0001", *, job: bool = False, **changes: object) -> Submission:
@@ -119,11 +121,13 @@ def test_a_jobs_retry_of_what_needs_a_person_attaches_to_the_failure(intake: Int
 
 
 def test_whatever_fails_the_third_attempt_ends_the_retries(intake: Intake, records: Records) -> None:
+    ended = None
     for attempt in range(1, 4):
         document, attached = intake.submit("job-1", submission(f"word000{attempt}", job=True))
         assert not attached
         ended = fail(records, document, BackupInterrupted("restart"))
 
+    assert ended is not None
     assert (ended.id, ended.code, ended.retryable, ended.exit_code) == ("job-1~3", "backup_interrupted", False, 3)
     assert intake.submit("job-1", submission("word0009", job=True)) == (ended, True)
 
@@ -196,7 +200,7 @@ def test_a_letter_that_is_refused_has_a_document_of_its_own_that_repeats_it(
 
 
 def test_a_letter_without_a_database_asks_for_every_one(intake: Intake, records: Records) -> None:
-    intake.receive(Letter("taken-1", content={"path": "/backups", "type": "auto", "id": "mine"}))
+    intake.receive(Letter("taken-1", content=ANY | {"id": "mine"}))
 
     document = records.get("mine")
     assert document is not None
@@ -209,7 +213,7 @@ def test_a_letter_that_meets_a_defect_of_ours_is_refused_and_never_comes_back(
     def defective(request: BackupRequest) -> None:
         raise ZeroDivisionError
 
-    Intake(records, clock, defective).receive(Letter("taken-1", content=dict(FULL)))
+    Intake(records, clock, defective).receive(Letter("taken-1", content=FULL))
 
     refused = next(records.newest_first())
     assert (refused.state, refused.code) == (State.REJECTED, "internal_error")

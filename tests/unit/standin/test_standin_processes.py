@@ -108,10 +108,10 @@ def test_sigterm_is_ignored_by_whom_the_fault_names(
 
     os.kill(worker, signal.SIGTERM)
     settle(worker, worker_lives)
+    # A launcher whose worker has died has nothing to wait for any more.
     if worker_lives:
-        # A launcher whose worker has died has nothing to wait for any more.
         launcher.terminate()
-        settle(launcher.pid, launcher_lives)
+    settle(launcher.pid, launcher_lives and worker_lives)
     survived = lives(worker), lives(launcher.pid)
     ended(launcher, worker)
 

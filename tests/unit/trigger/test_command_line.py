@@ -384,6 +384,16 @@ def test_a_cancel_is_told_once_it_is_on_the_disk(sidecar: Sidecar) -> None:
     assert result.stdout == "Backup nightly-1 is running, a cancel is asked for\n"
 
 
+def test_a_cancel_that_comes_too_late_says_so(sidecar: Sidecar) -> None:
+    sidecar.answers["cancel"] = [succeeded(), END]
+
+    result = sidecar.run("cancel", "nightly-1")
+
+    assert code(result) == 0
+    assert result.stdout == "Backup nightly-1 succeeded in 3m05s\n"
+    assert result.stderr == "It had ended before: nothing was cancelled.\n"
+
+
 CHECKS: list[Line] = [
     {"check": {"name": "neo4j-admin", "state": "ok", "message": "5.26.8", "hint": ""}},
     {"check": {"name": "licence", "state": "failed", "message": "not accepted", "hint": "Accept it."}},

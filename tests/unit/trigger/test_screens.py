@@ -87,14 +87,20 @@ def test_without_a_terminal_each_change_is_one_line() -> None:
     ]
 
 
-def test_what_a_peer_sends_drives_no_terminal() -> None:
-    stream = Stream(terminal=True)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_peer_sends_drives_no_terminal(terminal: bool) -> None:
+    stream = Stream(terminal=terminal)
     progress = Progress(Terminal(stream), FakeTime(), "nightly-1")
+    evil = "\x1b[2J\x07\r\n\x9b31m\u202e"
+    document = {"database": evil, "state": evil, "artifact": evil, "message": evil, "code": evil}
 
-    progress.status(running("\x1b[2J\x07copying\r\n", warnings=["\x9b31m"]))
-    progress.trouble(TransportError("\x1b]0;title\x07"), 30)
+    progress.status(running(evil, warnings=[evil], results=[document]))
+    progress.trouble(TransportError(evil), 30)
+    ended = told(status(state=evil, exit_code=3, code=evil, message=evil, hint=evil, results=[document]))
+    progress.status(ended)
+    written = stream.getvalue() + "\n".join(summary(ended.status))
 
-    assert set(stream.getvalue().replace(ERASE, "")) & {"\x1b", "\x07", "\x9b", "\r"} == set()
+    assert set(written.replace(ERASE, "")) & {"\x1b", "\x07", "\x9b", "\r", "\u202e"} == set()
 
 
 # the live line

@@ -1,0 +1,48 @@
+# Needs Python 3.11 or later and make; everything else is set up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test bench lint format types imports check lock clean
+
+help:
+	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
+	@echo "make test     every test; tiers whose machinery isn't there say so and are skipped"
+	@echo "make bench    the figures that the README quotes, measured here"
+	@echo "make check    format, lint, types and import rules"
+	@echo "make lock     write the images' lock files anew"
+	@echo "make clean    remove what these made"
+
+.venv/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than 3.11; name a later one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
+
+demo: .venv/.ready
+	@$(BIN)/python -m tests.demo
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -q
+
+bench: .venv/.ready
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+format: .venv/.ready
+	$(BIN)/ruff format --check .
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+
+types: .venv/.ready
+	$(BIN)/mypy
+
+imports: .venv/.ready
+	$(BIN)/lint-imports
+
+check: format lint types imports
+
+clean:
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

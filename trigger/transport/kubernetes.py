@@ -1,0 +1,157 @@
+"""The way to a daemon in a pod: a courier by exec, through the API server."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError, TransportError
+from shared.text import printable
+from trigger.transport.kubernetes_access import INSTALL, Access, open_access
+from trigger.transport.kubernetes_pod import Pod, read_pod
+from trigger.transport.protocol import Exchange
+
+if TYPE_CHECKING:
+    from trigger.transport.kubernetes_cluster import Cluster
+
+COMMAND = ("neo4j-backup-sidecar",)
+CONTAINER = "neo4j-backup-sidecar"
+_LISTED = 20
+"""How many pods are asked for at most: one is wanted, and the others are told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which container: in the pod of that name, or in the only one with the labels of ``selector``.
+
+    Without a namespace it is the kubeconfig's, in a pod its own.
+    """
+
+    pod: str | None = None
+    selector: str | None = None
+    namespace: str | None = None
+    container: str = CONTAINER
+
+
+class KubernetesTransport:
+    """Runs couriers in ``target``; ``tell`` takes a sentence for a person where there is one to say.
+
+    The pod is looked at before the first exchange, and again only after one that went wrong: the API
+    server has others to serve.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        context: str | None = None,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        command: Sequence[str] = COMMAND,
+        find: Callable[[], Access] | None = None,
+    ) -> None:
+        self._target = target
+        self._tell = tell
+        self._command = tuple(command)
+        self._find = find or (lambda: open_access(context, os.environ))
+        self._opened: Cluster | None = None
+        self._pod: Pod | None = None
+        self._reached: Pod | None = None
+        self._in_doubt = True
+
+    def describe(self) -> str:
+        """Name the pod, or what it is looked for by."""
+        pod = self._pod or self._reached
+        name = self._target.pod if pod is None else pod.name
+        return f"the pod {name}" if name is not None else f"the pod with {self._target.selector}"
+
+    def run(self, arguments: Sequence[str]) -> Exchange:
+        """Start a courier; see the protocol for the errors."""
+        cluster = self.cluster()
+        from trigger.transport.kubernetes_exchange import KubernetesExchange
+
+        pod = self._pod
+        if pod is None or self._in_doubt:
+            pod = self._look(cluster)
+        stream = cluster.exec(pod.name, [*self._command, *arguments])
+        if stream is None:
+            self._look(cluster)
+            raise TransportError(f"the pod {printable(pod.name)} was not there for a moment")
+
+        def heard() -> None:
+            self._reached = pod
+
+        def doubt() -> None:
+            self._in_doubt = True
+
+        return KubernetesExchange(stream, pod.name, cluster.place, self._command[0], heard=heard, doubt=doubt)
+
+    def cluster(self) -> "Cluster":
+        """Give the cluster; ConfigurationError where there is no way to one, or no library for it."""
+        if self._opened is None:
+            try:
+                from trigger.transport.kubernetes_cluster import Cluster
+            except ImportError as error:
+                raise ConfigurationError(
+                    "Kubernetes needs the websocket-client library, which is not installed", hint=INSTALL
+                ) from error
+            self._opened = Cluster(self._find, self._target.namespace, self._target.container)
+        return self._opened
+
+    def _look(self, cluster: "Cluster") -> Pod:
+        """Give the pod as it is now, its container running; raises where it isn't, or isn't the one we knew."""
+        from trigger.transport.kubernetes_errors import ended, no_container, not_running, replaced
+
+        self._in_doubt = True
+        place, reached = cluster.place, self._reached
+        pod = self._choose(cluster) if reached is None else self._find_again(cluster, reached)
+        if pod.ended:
+            raise ended(pod, place) if reached is None else replaced(pod.name, f"has ended ({pod.ended})")
+        if pod.container is None:
+            raise no_container(pod, place)
+        if not pod.container.running:
+            raise not_running(pod, pod.container, place)
+        self._remark(pod, cluster)
+        self._pod, self._in_doubt = pod, False
+        return pod
+
+    def _choose(self, cluster: "Cluster") -> Pod:
+        from trigger.transport.kubernetes_errors import no_match, no_pod, several
+
+        target, place = self._target, cluster.place
+        if target.pod is not None:
+            document = cluster.pod(target.pod)
+            if document is None:
+                raise no_pod(target.pod, place)
+            return read_pod(document, target.container)
+        selector = target.selector or ""
+        found = [read_pod(document, target.container) for document in cluster.pods(selector, _LISTED)]
+        match found:
+            case []:
+                raise no_match(selector, place)
+            case [pod]:
+                return pod
+            case _:
+                # Never whichever is ready: attempts and differentials have to meet the same volume.
+                raise several([pod.name for pod in found], selector, place)
+
+    def _find_again(self, cluster: "Cluster", reached: Pod) -> Pod:
+        from trigger.transport.kubernetes_errors import replaced
+
+        document = cluster.pod(reached.name)
+        if document is None:
+            raise replaced(reached.name, "was deleted")
+        pod = read_pod(document, self._target.container)
+        if pod.uid != reached.uid:
+            raise replaced(reached.name, "was replaced by another of the same name")
+        return pod
+
+    def _remark(self, pod: Pod, cluster: "Cluster") -> None:
+        """Say which pod was taken, and that its container was restarted since the last look."""
+        from trigger.transport.kubernetes_errors import restarted, taken
+
+        before = self._pod
+        if before is None or before.uid != pod.uid:
+            if self._target.selector is not None:
+                self._tell(taken(pod, self._target.selector, cluster.place))
+        elif pod.container and before.container and pod.container.restarts > before.container.restarts:
+            self._tell(restarted(pod, pod.container, cluster.place))

@@ -1,0 +1,91 @@
+"""Where the API server is, and how it knows us: by this pod's service account, or by a kubeconfig."""
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from shared.errors import ConfigurationError
+from shared.text import printable
+from trigger.transport.proxies import environment_proxy, parse_proxy
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+KUBECONFIG = "~/.kube/config"
+INSTALL = "Install it: pip install 'neo4j-backup[kubernetes]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A cluster as it is reached from here.
+
+    ``authorization`` gives the header's value, read anew each time: tokens rotate. ``server_name`` is the
+    name that the certificate has to be for. ``context`` is the kubeconfig's, None in a pod.
+    """
+
+    server: SplitResult
+    tls: ssl.SSLContext | None
+    server_name: str
+    authorization: Callable[[], str]
+    namespace: str
+    proxy: SplitResult | None
+    source: str
+    context: str | None = None
+
+
+def open_access(context: str | None, environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:
+    """Find the way to a cluster: ``context`` or ``KUBECONFIG``, else this pod's account, else ~/.kube/config.
+
+    Raises ConfigurationError where there is none, or where what is there can't be used.
+    """
+    named = environment.get("KUBECONFIG") or ""
+    if context is None and not named and os.path.isfile(f"{folder}/token"):
+        return in_cluster(environment, folder)
+    try:
+        from trigger.transport.kubernetes_kubeconfig import from_kubeconfig
+    except ImportError as error:
+        raise ConfigurationError(
+            "a kubeconfig needs the kubernetes library, which is not installed", hint=INSTALL
+        ) from error
+    return from_kubeconfig(named or KUBECONFIG, context, environment)
+
+
+def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:
+    """Use the service account whose token lies in ``folder``."""
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port:
+        raise ConfigurationError(
+            "the API server's address, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, is not set",
+            hint="Kubernetes sets both in every container; something has taken them away.",
+        )
+    server = urlsplit(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        tls.load_verify_locations(f"{folder}/ca.crt")
+        namespace = Path(folder, "namespace").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the service account in {folder} can't be used: {printable(str(error), 200)}",
+            hint="The pod needs automountServiceAccountToken: true, and to be readable for its user.",
+        ) from error
+
+    def authorization() -> str:
+        try:
+            return f"Bearer {Path(folder, 'token').read_text(encoding='ascii').strip()}"
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"the service account's token in {folder} can't be read: {printable(str(error), 200)}",
+                hint="The pod needs automountServiceAccountToken: true, and to be readable for its user.",
+            ) from error
+
+    proxy = environment_proxy(server, environment)
+    return Access(
+        server,
+        tls,
+        server.hostname or "",
+        authorization,
+        namespace,
+        None if proxy is None else parse_proxy(proxy),
+        "this pod's service account",
+    )

@@ -1,0 +1,97 @@
+"""Asks the API server for what the transport needs, as whoever we are. Imports websocket-client."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from websocket import WebSocket
+
+from trigger.transport.kubernetes_access import Access
+from trigger.transport.kubernetes_api import FAILURES, Api, Document, Refusal, is_unknown_certificate, pod_path
+from trigger.transport.kubernetes_errors import Place, refused, unreachable
+
+_UNAUTHORIZED = 401
+_NOT_FOUND = 404
+_T = TypeVar("_T")
+
+
+class Cluster:
+    """The cluster that ``find`` gives the way to; it is found anew once where its credentials are refused.
+
+    Every method raises TransportError where there is no answer, or a refusal.
+    """
+
+    def __init__(self, find: Callable[[], Access], namespace: str | None, container: str) -> None:
+        self._find = find
+        self._api = Api(find())
+        self._namespace = namespace
+        self._container = container
+
+    @property
+    def place(self) -> Place:
+        """Say where this looks."""
+        access = self._api.access
+        return Place(access, self._namespace or access.namespace, self._container)
+
+    def pod(self, name: str) -> Document | None:
+        """Give a pod's document, None where there is no such pod."""
+        path = pod_path(self.place.namespace, name)
+        return self._ask(lambda api: api.get(path), f"read the pod {name}")
+
+    def pods(self, selector: str, limit: int) -> list[Document]:
+        """Give the documents of the first pods with these labels."""
+        path, query = pod_path(self.place.namespace), [("labelSelector", selector), ("limit", str(limit))]
+        found = self._ask(lambda api: api.get(path, query), f"list the pods of {selector}")
+        items = (found or {}).get("items")
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+    def exec(self, pod: str, command: Sequence[str]) -> WebSocket | None:
+        """Start a command in the container, None where there is no such pod any more."""
+        place = self.place
+        return self._ask(
+            lambda api: api.exec(place.namespace, pod, place.container, command), f"run {command[0]} in the pod {pod}"
+        )
+
+    def may(self, verb: str, resource: str, subresource: str = "", name: str = "") -> bool:
+        """Say whether our rights hold this verb, for all the namespace's pods or for the one of that name."""
+        wanted = {
+            "namespace": self.place.namespace,
+            "verb": verb,
+            "resource": resource,
+            "subresource": subresource,
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }
+        path = ("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
+        found = self._ask(lambda api: api.post(path, review), "ask for our own rights")
+        return ((found or {}).get("status") or {}).get("allowed") is True
+
+    def version(self) -> str:
+        """Give the API server's version."""
+        found = self._ask(lambda api: api.get(("version",)), "tell its version")
+        return str((found or {}).get("gitVersion") or "of no version told")
+
+    def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
+        try:
+            try:
+                return work(self._api)
+            except (Refusal, *FAILURES) as error:
+                if not _is_worth_new_credentials(error):
+                    raise
+            self._api = Api(self._find())
+            return work(self._api)
+        except Refusal as refusal:
+            # The server's own word, and no page of something in between.
+            if refusal.status == _NOT_FOUND and refusal.reason == "NotFound":
+                return None
+            raise refused(refusal, self.place, what) from refusal
+        except FAILURES as error:
+            raise unreachable(error, self._api.access) from error
+
+
+def _is_worth_new_credentials(error: BaseException) -> bool:
+    # A kubeconfig's token is read once, and an authority may be replaced while a backup runs.
+    return is_unknown_certificate(error) or (isinstance(error, Refusal) and error.status == _UNAUTHORIZED)

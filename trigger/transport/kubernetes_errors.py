@@ -1,0 +1,212 @@
+"""What Kubernetes says no with, in the user's words, each with the command that shows or mends it."""
+
+import re
+import shlex
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from shared.text import printable
+from trigger.transport.kubernetes_access import Access
+from trigger.transport.kubernetes_api import Refusal, is_unknown_certificate
+from trigger.transport.kubernetes_pod import OUT_OF_MEMORY, Container, Pod
+from trigger.transport.protocol import Misdirected
+
+CANT_EXECUTE = frozenset({126, 127})
+"""What a runtime, and a shell, ends with where the command can't be executed or isn't there."""
+_NO_COMMAND = ("executable file not found", "no such file or directory", "permission denied")
+_SAID_LIMIT = 400
+_USER = re.compile(r'User "([^"]+)"')
+_BUSY = 429
+_BROKEN = 500
+
+
+class NotAllowed(Misdirected):
+    """Who we are may not do this: by its rights, or by an admission policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where we look: the names for a message, and how kubectl is told of them."""
+
+    access: Access
+    namespace: str
+    container: str
+
+    def kubectl(self, *words: str, pod: str | None = None) -> str:
+        """Give a command to be typed; ``pod`` adds it and the container."""
+        where = [] if self.access.context is None else ["--context", self.access.context]
+        which = [] if pod is None else [pod, "-c", self.container]
+        return f"`{shlex.join(['kubectl', *where, '-n', self.namespace, *words, *which])}`"
+
+
+def unreachable(error: BaseException, access: Access) -> TransportError:
+    """Tell why the API server gives no answer."""
+    server = printable(f"{access.server.scheme}://{access.server.netloc}", 200)
+    by = printable(access.source, 200)
+    if is_unknown_certificate(error):
+        said = printable(str(getattr(error, "verify_message", error)), _SAID_LIMIT)
+        return Misdirected(
+            f"the API server {server} shows a certificate that {by} doesn't trust: {said}",
+            hint="Is it another cluster's address, or has its authority been replaced? "
+            f"`openssl s_client -connect {printable(access.server.netloc, 200)} -showcerts` shows the certificate.",
+        )
+    if isinstance(error, socket.gaierror):
+        return TransportError(
+            f"the API server's name {printable(access.server.hostname or '', 200)}, from {by}, is not known here",
+            hint="`kubectl cluster-info` has to work first.",
+        )
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return TransportError(
+            f"the API server {server} did not answer in time",
+            hint="Does a NetworkPolicy or a firewall hold it back? `kubectl cluster-info` has to work first.",
+        )
+    said = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__, _SAID_LIMIT)
+    return TransportError(
+        f"the API server {server} can't be reached: {said}", hint="`kubectl cluster-info` has to work first."
+    )
+
+
+def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
+    """Tell why the API server doesn't do ``what``, as in "list the pods"; one that isn't there is told elsewhere."""
+    said = printable(refusal.message, _SAID_LIMIT)
+    match refusal.status:
+        case 401:
+            return Misdirected(
+                f"the API server doesn't know who we are: it takes no credentials of {printable(place.access.source)}",
+                hint=f"They may have ended. {place.kubectl('auth', 'whoami')} has to work first.",
+            )
+        case 403:
+            return NotAllowed(f"Kubernetes doesn't let us {what}: {said}", hint=_rights(refusal.message, place))
+        case 422:
+            return NotAllowed(
+                f"a policy of the cluster doesn't let us {what}: {said}",
+                hint=f"{place.kubectl('get', 'validatingadmissionpolicybindings')} shows who has one.",
+            )
+        case status if status == _BUSY or status >= _BROKEN:
+            return TransportError(
+                f"the API server could not {what} now ({status}): {said}",
+                hint=f"`{'kubectl get --raw /readyz?verbose'}` shows how it is.",
+            )
+        case status:
+            return TransportError(f"the API server doesn't {what} ({status}): {said}")
+
+
+def no_pod(name: str, place: Place) -> TransportError:
+    """Tell that there is no pod of that name."""
+    return Misdirected(
+        f"there is no pod {printable(name, 200)} in the namespace {printable(place.namespace, 200)}",
+        hint=f"{place.kubectl('get', 'pods')} shows those that are there.",
+    )
+
+
+def no_match(selector: str, place: Place) -> TransportError:
+    """Tell that no pod has the labels."""
+    return Misdirected(
+        f"no pod in the namespace {printable(place.namespace, 200)} matches {printable(selector, 200)}",
+        hint=f"{place.kubectl('get', 'pods', '--show-labels')} shows those that are there.",
+    )
+
+
+def several(names: Sequence[str], selector: str, place: Place) -> ConfigurationError:
+    """Refuse to choose among pods: attempts and differentials have to meet the same volume."""
+    listed = ", ".join(printable(name, 200) for name in names)
+    return ConfigurationError(
+        f"{printable(selector, 200)} matches more than one pod in the namespace {printable(place.namespace, 200)}: "
+        f"{listed}",
+        hint=f"Name one, and the same each time: --pod {shlex.quote(printable(names[0], 200))}",
+    )
+
+
+def no_container(pod: Pod, place: Place) -> TransportError:
+    """Tell that the pod has no such container."""
+    listed = ", ".join(printable(name, 100) for name in pod.others) or "none"
+    return Misdirected(
+        f"the pod {printable(pod.name, 200)} has no container {printable(place.container, 200)}; it has {listed}",
+        hint="Is the sidecar a part of the pod, and is it called so? --container takes its name.",
+    )
+
+
+def not_running(pod: Pod, container: Container, place: Place) -> TransportError:
+    """Tell that the container doesn't run, and what it waits for."""
+    message = f"the container {place.container} of the pod {pod.name} is not running"
+    if container.waits_for:
+        message += f": {container.waits_for}"
+    if container.last is None:
+        return TransportError(message, hint=f"{place.kubectl('describe', 'pod', pod.name)} shows what it waits for.")
+    if container.last.reason == OUT_OF_MEMORY:
+        return TransportError(f"{message}; it was killed for want of memory{_limit(container)}", hint=_GIVE_MEMORY)
+    code = "" if container.last.exit_code is None else f" with {container.last.exit_code}"
+    return TransportError(
+        f"{message}; its last run ended{code} ({container.last.reason})",
+        hint=f"{place.kubectl('logs', '--previous', pod=pod.name)} shows what it said.",
+    )
+
+
+def ended(pod: Pod, place: Place) -> TransportError:
+    """Tell that the pod has ended; what made it may make another."""
+    return TransportError(
+        f"the pod {printable(pod.name, 200)} has ended: {pod.ended}",
+        hint=f"{place.kubectl('describe', 'pod', pod.name)} shows why.",
+    )
+
+
+def replaced(name: str, why: str) -> BackupInterrupted:
+    """Tell that the pod that was reached is gone, and its request volume with it."""
+    return BackupInterrupted(
+        f"the pod {printable(name, 200)} {why}, and its request volume went with it",
+        hint="Ask for the backup again. What this one had finished is still in its target.",
+    )
+
+
+def taken(pod: Pod, selector: str, place: Place) -> str:
+    """Say which pod was found by its labels."""
+    where = f"the namespace {printable(place.namespace, 200)}"
+    return f"The sidecar is in the pod {printable(pod.name, 200)} of {where}, found by {printable(selector, 200)}"
+
+
+def restarted(pod: Pod, container: Container, place: Place) -> str:
+    """Say that the container was restarted, and for want of memory what to set."""
+    name = f"The container {place.container} of the pod {pod.name}"
+    last = container.last
+    if last is not None and last.reason == OUT_OF_MEMORY:
+        return f"{name} was killed for want of memory{_limit(container)} and started again. {_GIVE_MEMORY}"
+    how = "" if last is None else f" ({last.reason}{'' if last.exit_code is None else f', {last.exit_code}'})"
+    return f"{name} ended{how} and was started again: {place.kubectl('logs', '--previous', pod=pod.name)} shows why"
+
+
+def not_started(said: str, command: str, pod: str, place: Place) -> TransportError:
+    """Tell why ``command`` didn't start: ``said`` came from the node, where a shell ran it is empty."""
+    where = f"the container {place.container} of the pod {pod}"
+    if "container not found" in said:
+        return TransportError(f"{where} is not running", hint=f"{place.kubectl('describe', 'pod', pod)} shows why.")
+    if said and not any(words in said for words in _NO_COMMAND):
+        # Out of processes or memory, or the node: that passes.
+        return TransportError(
+            f"{command} can't be started in {where}: {printable(said, _SAID_LIMIT)}",
+            hint="The container, or its node, may be out of memory or of processes.",
+        )
+    return Misdirected(
+        f"{where} has no {command} that can be executed",
+        hint="--container takes the sidecar's container, not Neo4j's own.",
+    )
+
+
+def _rights(message: str, place: Place) -> str:
+    found = _USER.search(message)
+    as_user = [] if found is None else ["--as", found[1]]
+    resource = ["pods", "--subresource=exec"] if "pods/exec" in message else ["pods"]
+    verb = next((word for word in ("create", "list") if f"cannot {word} " in message), "get")
+    shown = printable(place.kubectl("auth", "can-i", verb, *resource, *as_user))
+    return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+
+
+def _limit(container: Container) -> str:
+    return f" (its limit is {container.memory})" if container.memory else ""
+
+
+_GIVE_MEMORY = (
+    "Raise resources.limits.memory of that container; NEO4J_BACKUP_HEAP and NEO4J_BACKUP_PAGECACHE say how much "
+    "of it neo4j-admin takes."
+)

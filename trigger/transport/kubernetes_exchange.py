@@ -1,0 +1,200 @@
+"""One exec in a pod, over the WebSocket that the API server opened for it. Imports websocket-client."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from types import TracebackType
+from typing import Self
+
+from websocket import ABNF, WebSocket, WebSocketTimeoutException
+
+from shared.errors import TransportError
+from shared.text import printable
+from shared.wire import HEARTBEAT_SECONDS
+from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES
+from trigger.transport.kubernetes_errors import CANT_EXECUTE, Place, not_started
+from trigger.transport.lines import Lines, Tail
+from trigger.transport.protocol import Silence
+
+SEND_SECONDS = 20.0
+END_SECONDS = 2.0
+"""How long a command may take to end once its input has."""
+_CHUNK = 16 * 1024
+_STATUS_LIMIT = 64 * 1024
+
+
+class Channel(IntEnum):
+    """The first byte of a message: whose it is. Source: k8s.io/apimachinery, remotecommand."""
+
+    STDIN = 0
+    STDOUT = 1
+    STDERR = 2
+    STATUS = 3
+    CLOSE = 255
+
+
+class KubernetesExchange:
+    """One exec. ``heard`` is called at its first line; ``doubt`` where it ended otherwise than well."""
+
+    def __init__(
+        self,
+        stream: WebSocket,
+        pod: str,
+        place: Place,
+        command: str,
+        *,
+        heard: Callable[[], None],
+        doubt: Callable[[], None],
+    ) -> None:
+        self._stream = stream
+        self._pod = pod
+        self._place = place
+        self._command = command
+        self._heard = heard
+        self._doubt = doubt
+        self._exit_status: int | None = None
+        self._lines = Lines()
+        self._tail = Tail()
+        self._status = b""
+        self._ended = False
+        self._given = False
+        self._last_heard = time.monotonic()
+
+    @property
+    def exit_status(self) -> int | None:
+        """Give the exit status, once the output has ended."""
+        return self._exit_status
+
+    @property
+    def stderr(self) -> str:
+        """Give the last of standard error."""
+        return self._tail.text()
+
+    def send(self, data: bytes) -> None:
+        """Write to standard input; see the protocol."""
+        self._stream.settimeout(SEND_SECONDS)
+        try:
+            for start in range(0, len(data), _CHUNK):
+                self._stream.send_binary(bytes([Channel.STDIN]) + data[start : start + _CHUNK])
+        except WebSocketTimeoutException as error:
+            self._doubt()
+            raise TransportError(
+                f"the courier in the pod {self._pod} has read nothing for {SEND_SECONDS:.0f} s",
+                hint="Its node may be overloaded, or out of reach for the API server.",
+            ) from error
+        except FAILURES:
+            # The command may have gone before it read; what it said last, or how it broke, is to be read.
+            return
+
+    def read_line(self, timeout: float) -> bytes | None:
+        """Give the next line; see the protocol."""
+        deadline = time.monotonic() + timeout
+        while (line := self._lines.take()) is None and not self._ended:
+            left = deadline - time.monotonic()
+            if not self._receive(max(0.01, left)) or left <= 0:
+                line = self._lines.take()
+                if line is None:
+                    raise Silence
+                break
+        if line is None:
+            self._conclude()
+            return None
+        if not self._given:
+            self._given = True
+            self._heard()
+        return line
+
+    def close(self) -> None:
+        """End standard input, wait a moment for the command's end, and close the connection."""
+        try:
+            if not self._ended and self._stream.connected:
+                if time.monotonic() - self._last_heard > HEARTBEAT_SECONDS:
+                    self._doubt()
+                self._end_input()
+        finally:
+            with contextlib.suppress(*FAILURES):
+                self._stream.shutdown()  # type: ignore[no-untyped-call]
+
+    def __enter__(self) -> Self:
+        """Give the exchange itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _end_input(self) -> None:
+        if self._stream.subprotocol != CLOSES_INPUT:
+            # An older API server ends it when the connection is closed.
+            return
+        deadline = time.monotonic() + END_SECONDS
+        with contextlib.suppress(TransportError, *FAILURES):
+            self._stream.settimeout(END_SECONDS)
+            self._stream.send_binary(bytes([Channel.CLOSE, Channel.STDIN]))
+            while not self._ended and (left := deadline - time.monotonic()) > 0:
+                self._receive(max(0.01, left))
+
+    def _receive(self, timeout: float) -> bool:
+        """Take in one message that comes within ``timeout``; say whether one did."""
+        self._stream.settimeout(timeout)
+        try:
+            # What came of a message that isn't whole yet is kept there.
+            opcode, frame = self._stream.recv_data_frame(True)
+        except WebSocketTimeoutException:
+            return False
+        except FAILURES as error:
+            raise self._broken(str(error)) from error
+        self._last_heard = time.monotonic()
+        if opcode == ABNF.OPCODE_CLOSE:
+            self._ended = True
+        elif opcode in (ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT) and frame.data:
+            self._take(frame.data[0], frame.data[1:])
+        return True
+
+    def _take(self, channel: int, piece: bytes) -> None:
+        match channel:
+            case Channel.STDOUT:
+                self._lines.feed(piece)
+            case Channel.STDERR:
+                self._tail.feed(piece)
+            case Channel.STATUS:
+                self._status = (self._status + piece)[:_STATUS_LIMIT]
+
+    def _conclude(self) -> None:
+        """Read the document on the status channel; an empty one is a stream that was cut."""
+        if not self._status:
+            raise self._broken("it ended without the command's exit status")
+        try:
+            document = json.loads(self._status)
+            self._exit_status = 0 if document.get("status") == "Success" else _exit_code(document)
+            said = str(document.get("message") or "")
+        except (ValueError, AttributeError) as error:
+            raise self._broken("the command's exit status can't be read") from error
+        if self._exit_status is None:
+            self._doubt()
+            raise not_started(said or "no reason given", self._command, self._pod, self._place)
+        if self._exit_status in CANT_EXECUTE and not self._given:
+            raise not_started("", self._command, self._pod, self._place)
+        if self._exit_status != 0:
+            self._doubt()
+
+    def _broken(self, said: str) -> TransportError:
+        self._doubt()
+        return TransportError(
+            f"the connection to the pod {self._pod} broke: {printable(said, 200)}",
+            hint=f"{self._place.kubectl('get', 'pod', self._pod)} shows whether it is still there.",
+        )
+
+
+# Any, here as object: a JSON document.
+def _exit_code(document: dict[str, object]) -> int | None:
+    details = document.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    for cause in causes if isinstance(causes, list) else ():
+        if isinstance(cause, dict) and cause.get("reason") == "ExitCode":
+            return int(cause["message"])
+    return None
