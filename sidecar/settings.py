@@ -73,7 +73,7 @@ class Settings(BaseModel):
         default=24 * 3600, description="how long one run may take"
     )
     grace: Annotated[int, _read(parse_duration), Variable(f"{PREFIX}GRACE", show=duration_text)] = Field(
-        default=15, description="how long a run that is ended has from SIGTERM to SIGKILL"
+        default=5, description="how long a run that is ended has from SIGTERM to SIGKILL"
     )
     heap: Annotated[
         int | None,

@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,15 @@ TYPES = ("FULL", "DIFF", "AUTO")
 Verb = Callable[..., int]
 
 
-class Duration(click.ParamType[float]):
+if TYPE_CHECKING:
+    _NumberType = click.ParamType[float]
+    _TextType = click.ParamType[str]
+else:
+    # Older releases of click have a class here that takes no type.
+    _NumberType = _TextType = click.ParamType
+
+
+class Duration(_NumberType):
     """Seconds, written as ``90``, ``90s``, ``15m`` or ``24h``."""
 
     name = "duration"
@@ -34,7 +42,7 @@ class Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-class Filled(click.ParamType[str]):
+class Filled(_TextType):
     """Text that isn't empty: an empty one is a variable that was never set."""
 
     name = "text"

@@ -220,7 +220,10 @@ def test_a_letter_that_meets_a_defect_of_ours_is_refused_and_never_comes_back(
 
 
 def test_what_is_repeated_of_a_refused_letter_is_bounded(intake: Intake, records: Records) -> None:
-    intake.receive(Letter("taken-1", content={"x" * 9000: "y" * 60_000} | {str(n): "z" * 1000 for n in range(40)}))
+    large: dict[str, object] = {str(number): "z" * 1000 for number in range(40)}
+    large["x" * 9000] = "y" * 60_000
+
+    intake.receive(Letter("taken-1", content=large))
 
     assert len(next(records.newest_first()).to_json()) < 8192
 

@@ -23,7 +23,7 @@ def test_without_an_environment_the_promised_defaults_hold() -> None:
     assert settings.from_ == ("localhost:6362",)
     assert settings.data == "/data"
     assert (settings.neo4j_admin, settings.temp, settings.heap, settings.pagecache, settings.reserve) == (None,) * 5
-    assert (settings.timeout, settings.grace, settings.memory_check) == (86_400, 15, True)
+    assert (settings.timeout, settings.grace, settings.memory_check) == (86_400, 5, True)
     assert settings.options.arguments() == ()
 
 
@@ -37,7 +37,7 @@ def test_without_an_environment_the_promised_defaults_hold() -> None:
         ("NEO4J_BACKUP_DATA", "//data", "data", "/data"),
         ("NEO4J_BACKUP_TEMP", "/scratch", "temp", "/scratch"),
         ("NEO4J_BACKUP_TIMEOUT", "15m", "timeout", 900),
-        ("NEO4J_BACKUP_GRACE", " 5s ", "grace", 5),
+        ("NEO4J_BACKUP_GRACE", " 15s ", "grace", 15),
         ("NEO4J_BACKUP_HEAP", "512m", "heap", 512 * MIB),
         ("NEO4J_BACKUP_PAGECACHE", "1GiB", "pagecache", 1024 * MIB),
         ("NEO4J_BACKUP_RESERVE", "0", "reserve", 0),

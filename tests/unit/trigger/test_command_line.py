@@ -473,7 +473,7 @@ def test_a_shell_completes_verbs_options_and_values() -> None:
 
     assert "trigger" in complete("neo4j-backup tr")
     assert "--reconnect-for" in complete("neo4j-backup trigger --re")
-    assert "full" in complete("neo4j-backup trigger --type F")
+    assert "FULL" in [word.upper() for word in complete("neo4j-backup trigger --type F")]
 
 
 def test_help_brings_in_nothing_heavy() -> None:
