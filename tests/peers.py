@@ -1,15 +1,15 @@
 """A shell program that stands in for a courier, here or in a container: its verbs are ways to behave."""
 
+import gc
 import io
 import tarfile
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.tiers import require
 
@@ -27,6 +27,7 @@ echo)     IFS= read -r line; echo "heard $line, asked $2" ;;
 count)    wc -c ;;
 dies)     printf 'whole\nhal'; kill -9 $$ ;;
 late)     sleep 0.4; echo late; exec cat >/dev/null ;;
+twice)    echo first; sleep 0.5; echo second; exec cat >/dev/null ;;
 holds)    echo holding; cat >/dev/null ;;
 long)     head -c 1048576 /dev/zero | tr '\0' x; echo; echo after ;;
 endless)  head -c 5000000 /dev/zero | tr '\0' x; cat >/dev/null ;;
@@ -63,18 +64,31 @@ def container(*, with_peer: bool = True) -> Iterator[str]:
 @contextmanager
 def docker_client() -> "Iterator[DockerClient]":
     """Give a client of a Docker that has the image; skips where there is none."""
-    docker = pytest.importorskip("docker")
-    try:
-        client = docker.from_env(timeout=20)
-    except docker.errors.DockerException as error:
-        require("docker", False, f"no Docker daemon: {error}")
-        raise
+    client, problem = _connect()
+    require("docker", client is not None, problem)
+    assert client is not None
     with closing(client):
-        try:
-            client.images.get(IMAGE)
-        except docker.errors.ImageNotFound:
-            require("docker", False, f"there is no image {IMAGE}")
+        known = [tag for image in client.images.list() for tag in image.tags]
+        require("docker", IMAGE in known, f"there is no image {IMAGE}")
         yield client
+
+
+def _connect() -> "tuple[DockerClient | None, str]":
+    """Give a client, or why there is none."""
+    try:
+        import docker
+    except ImportError:
+        return None, "the docker library is not installed"
+    problem = ""
+    with warnings.catch_warnings():
+        # The library drops a socket that it couldn't connect: collect it here, where nobody minds.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return docker.from_env(timeout=20), ""
+        except docker.errors.DockerException as error:
+            problem = f"no Docker daemon: {error}"
+        gc.collect()
+    return None, problem
 
 
 def processes_in(name: str) -> list[str]:

@@ -69,7 +69,8 @@ def test_a_shell_that_finds_no_command_is_told(peer: str) -> None:
 
 
 def test_a_container_that_is_paused_in_mid_answer_is_silent(peer: str) -> None:
-    with docker_client() as client, DockerTransport(peer).run(["late"]) as exchange:
+    with docker_client() as client, DockerTransport(peer).run(["twice"]) as exchange:
+        assert exchange.read_line(PATIENCE) == b"first"
         client.containers.get(peer).pause()
         try:
             with pytest.raises(Silence):
@@ -77,7 +78,7 @@ def test_a_container_that_is_paused_in_mid_answer_is_silent(peer: str) -> None:
         finally:
             client.containers.get(peer).unpause()
 
-        assert exchange.read_line(PATIENCE) == b"late"
+        assert exchange.read_line(PATIENCE) == b"second"
 
 
 def test_a_container_that_is_killed_in_mid_answer_ends_it() -> None:

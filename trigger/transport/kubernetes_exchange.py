@@ -58,6 +58,7 @@ class KubernetesExchange:
         self._lines = Lines()
         self._tail = Tail()
         self._status = b""
+        self._channel: int = Channel.STDOUT
         self._ended = False
         self._given = False
         self._last_heard = time.monotonic()
@@ -142,17 +143,25 @@ class KubernetesExchange:
         """Take in one message that comes within ``timeout``; say whether one did."""
         self._stream.settimeout(timeout)
         try:
-            # What came of a message that isn't whole yet is kept there.
-            opcode, frame = self._stream.recv_data_frame(True)
+            # What came of a frame that isn't whole yet is kept there. The method above this one would answer
+            # a close, which fails where the other side has gone, and takes with it that it was one.
+            frame = self._stream.recv_frame()
         except WebSocketTimeoutException:
             return False
         except FAILURES as error:
             raise self._broken(str(error)) from error
         self._last_heard = time.monotonic()
-        if opcode == ABNF.OPCODE_CLOSE:
-            self._ended = True
-        elif opcode in (ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT) and frame.data:
-            self._take(frame.data[0], frame.data[1:])
+        match frame.opcode:
+            case ABNF.OPCODE_CLOSE:
+                self._ended = True
+            case ABNF.OPCODE_PING:
+                with contextlib.suppress(*FAILURES):
+                    self._stream.pong(frame.data)
+            case ABNF.OPCODE_BINARY | ABNF.OPCODE_TEXT if frame.data:
+                self._channel = frame.data[0]
+                self._take(self._channel, frame.data[1:])
+            case ABNF.OPCODE_CONT:
+                self._take(self._channel, frame.data)
         return True
 
     def _take(self, channel: int, piece: bytes) -> None:
