@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.errors import BY_CODE, BackupError, InternalError, RequestRejected
+from shared.errors import BackupError, RequestRejected
 from shared.text import printable
 from shared.wire import ID_RULE, is_id
 
@@ -190,16 +190,6 @@ def error_line(error: BackupError) -> dict[str, Any]:
             "exit_code": error.exit_code,
         }
     }
-
-
-def error_from(line: dict[str, Any]) -> BackupError:
-    """Turn the object of an ``error`` line back into the error; a code that isn't known becomes InternalError."""
-    code = str(line.get("code", ""))
-    message, hint = str(line.get("message", "")), str(line.get("hint", ""))
-    known = BY_CODE.get(code)
-    if known is None:
-        return InternalError(f"{code}: {message}", hint=hint)
-    return known(message, hint=hint)
 
 
 _EXAMPLE = 'A request looks like {"path": "/backups/nightly", "type": "FULL", "database": "neo4j"}.'

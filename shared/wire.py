@@ -1,9 +1,11 @@
 """The lines that pass between a courier and the daemon: verbs, limits, strict JSON.
 
-A courier sends one line, ``{"verb": …, "id": …, "input": "<its first line of standard input>"}``.
+A courier reads one line of standard input, whatever the verb (an empty object where there is nothing to say),
+and sends one line, ``{"verb": …, "id": …, "input": "<that line>"}``.
 The daemon answers with lines of one JSON object each and closes. The last line is always
 ``{"end": {"exit_code": n}}`` or ``{"error": {"code", "message", "hint", "retryable", "exit_code"}}``,
-so that an answer that was cut off can't be taken for a whole one. The lines before it:
+so that an answer that was cut off can't be taken for a whole one. Where the courier itself has to say no, its
+error has ``"sent": false`` if nothing reached the daemon. The lines before it:
 
 =========  ==============================================================================
 submit     ``{"status": {…}, "attached": bool}`` once the request is on the disk

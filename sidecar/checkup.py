@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from shared.errors import BackupError
 from shared.protocol import Check, CheckState
+from shared.sizes import format_size
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import database_size, databases_held
 from sidecar.memory import choose_memory
@@ -14,7 +15,7 @@ from sidecar.parts import Parts
 from sidecar.path_rules import check_target
 from sidecar.preparation import Prepared
 from sidecar.server import server_version, takes_connections
-from sidecar.sizes import format_size, mebibytes
+from sidecar.sizes import mebibytes
 from sidecar.space import reserve_of
 from sidecar.stop_sign import StopSign
 from sidecar.target import open_target

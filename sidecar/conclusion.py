@@ -26,7 +26,7 @@ def conclude(results: Sequence[DatabaseResult], stopped: BackupError | None = No
     good = [result for result in results if result.state is ResultState.SUCCEEDED]
     bad = [result for result in results if result.state is ResultState.FAILED]
     open_still = [result for result in results if result.state not in _SETTLED]
-    if not open_still and not bad and good:
+    if good and all(result.state in _DONE for result in results):
         return Conclusion(State.SUCCEEDED, _praise(results, good))
     if isinstance(stopped, BackupCancelled):
         return Conclusion(State.CANCELLED, stopped.message, stopped)
@@ -87,4 +87,5 @@ def _sum_up(results: Sequence[DatabaseResult], bad: Sequence[DatabaseResult]) ->
     )
 
 
-_SETTLED = frozenset({ResultState.SUCCEEDED, ResultState.FAILED, ResultState.CANCELLED, ResultState.SKIPPED})
+_DONE = frozenset({ResultState.SUCCEEDED, ResultState.SKIPPED})
+_SETTLED = _DONE | {ResultState.FAILED, ResultState.CANCELLED}

@@ -25,7 +25,11 @@ def carry(verb: Verb, request_id: str | None, folder: str) -> int:
     """
     line = encode({"verb": verb, "id": request_id, "input": _first_line()})
     try:
-        with _connect(folder) as connection:
+        connection = _connect(folder)
+    except TransportError as error:
+        return _say(error, sent=False)
+    try:
+        with connection:
             connection.sendall(line)
             return _print_answer(connection, ends_with_input=verb is Verb.FOLLOW)
     except BrokenPipeError:
@@ -134,13 +138,14 @@ def _exit_code(last: bytes) -> int:
         raise TransportError("the sidecar's answer was cut off", hint=_RESTARTED) from None
 
 
-def _say(error: TransportError) -> int:
+def _say(error: TransportError, *, sent: bool = True) -> int:
     said = {
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
         "retryable": error.retryable,
         "exit_code": error.exit_code,
+        "sent": sent,
     }
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{error.message}. {error.hint}\n")

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from shared.errors import BackupCancelled, BackupError
 from shared.lifecycle import ResultState
+from shared.sizes import format_size
 from sidecar.document import DatabaseResult
 from sidecar.neo4j_admin.version import Version
 from sidecar.proof import Proven
-from sidecar.sizes import format_size
 
 
 @dataclass(frozen=True, slots=True)

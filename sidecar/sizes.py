@@ -31,15 +31,3 @@ def jvm_size(size: int) -> str:
 def mebibytes(size: int) -> str:
     """Give ``size`` bytes as Kubernetes takes a memory limit, ``512Mi``, rounded up."""
     return f"{-(-size // MIB)}Mi"
-
-
-def format_size(size: int) -> str:
-    """Give ``size`` bytes for a person: ``813 bytes``, ``1.5 GiB``."""
-    if size < KIB:
-        return f"{size} bytes"
-    shown, units = size / KIB, ["PiB", "TiB", "GiB", "MiB", "KiB"]
-    # 1023.95 KiB would be shown as 1024.0 KiB.
-    while shown >= 1023.95 and len(units) > 1:
-        shown /= KIB
-        units.pop()
-    return f"{shown:.1f} {units[-1]}"

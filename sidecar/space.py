@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from shared.errors import InsufficientSpace
 from shared.protocol import BackupType
+from shared.sizes import format_size
 from sidecar.data_folder import DatabaseSize
-from sidecar.sizes import GIB, format_size
+from sidecar.sizes import GIB
 from sidecar.target import FileSystem
 
 _LEAST_RESERVE = GIB

@@ -4,10 +4,10 @@ from shared.durations import format_duration
 from shared.errors import TransportError
 from shared.lifecycle import ResultState
 from shared.protocol import Result, Status
+from shared.sizes import format_size
 from shared.text import printable
 from trigger.answers import Told
 from trigger.clock import Clock
-from trigger.sizes import format_size
 from trigger.summary import told_result
 from trigger.terminal import Terminal
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from shared.durations import format_duration
 from shared.lifecycle import ResultState, State
-from shared.protocol import Result, Status
+from shared.protocol import BackupType, Result, Status
+from shared.sizes import format_size
 from shared.text import printable
-from trigger.sizes import format_size
 from trigger.terminal import table
 
 _LISTED_LIMIT = 40
@@ -100,7 +100,9 @@ def _facts(status: Status) -> list[tuple[str, ...]]:
 
 def _row(result: Result) -> tuple[str, ...]:
     size = "" if result.size_bytes is None else format_size(result.size_bytes)
-    point = "" if result.highest_tx is None else f"up to tx {result.highest_tx}"
+    # An artifact that holds no transactions has 0 as both indexes: the recovery point is that before it.
+    empty = result.highest_tx == 0 and result.type == BackupType.DIFF
+    point = "" if result.highest_tx is None else "nothing new" if empty else f"up to tx {result.highest_tx}"
     code = result.code or ""
     return tuple(
         printable(part)

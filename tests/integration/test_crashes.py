@@ -1,6 +1,7 @@
 """The daemon is killed before each of its calls that write, one run for each; after its restart the truth is told."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,3 +190,20 @@ def test_two_daemons_on_one_volume_are_one_that_works_and_one_that_stands_by(tmp
         assert rig.wait_for_end("two")["state"] == "succeeded"
         rig.stop(second)
         assert rig.processes() == []
+
+
+def test_a_run_that_outlives_its_killed_daemon_is_ended_before_its_end_is_told(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        rig.set_knobs(faults=[{"fault": "hang", "stage": "receive"}, "ignore_sigterm"])
+        first = rig.start()
+        rig.post("one")
+        rig.wait_for_output("Start receiving store files")
+        rig.stop(first, signal.SIGKILL)
+        assert rig.processes(), "the run did not outlive its daemon, and this shows nothing"
+
+        second = rig.start()
+
+        assert rig.processes() == []
+        assert rig.wait_for_end("one")["code"] == "backup_interrupted"
+        assert (rig.artifacts(), rig.leftovers()) == ([], [])
+        rig.stop(second)

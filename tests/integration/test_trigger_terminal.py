@@ -57,6 +57,15 @@ def sidecar(tmp_path: Path) -> Iterator[Sidecar]:
         yield made
 
 
+def wait_until_running(trigger: "subprocess.Popen[str]") -> None:
+    """Read what the trigger says until it says that the backup runs."""
+    assert trigger.stderr is not None
+    for line in trigger.stderr:
+        if line == "nightly-1: running\n":
+            return
+    raise AssertionError("it ended before")
+
+
 class Screen:
     """A program on a pseudo-terminal."""
 
@@ -161,8 +170,7 @@ def test_ctrl_c_says_that_the_backup_goes_on_and_how_to_follow_it(sidecar: Sidec
 
 def test_sigterm_says_the_same_and_ends_with_143(sidecar: Sidecar) -> None:
     with sidecar.start("--output", "json") as trigger:
-        until(lambda: "follow" in sidecar.daemon.verbs())
-        time.sleep(0.3)
+        wait_until_running(trigger)
         trigger.terminate()
         out, err = trigger.communicate(timeout=15)
 
@@ -191,8 +199,7 @@ def test_a_cancel_on_interrupt_cancels_and_tells_how_that_went(sidecar: Sidecar)
     cancelled = status(state="cancelled", code="backup_cancelled", cancel_requested=True)
 
     with sidecar.start("--cancel-on-interrupt") as trigger:
-        until(lambda: "follow" in sidecar.daemon.verbs())
-        time.sleep(0.3)
+        wait_until_running(trigger)
         sidecar.answers["follow"] = [status(cancel_requested=True), 0.2, cancelled, END]
         trigger.terminate()
         _, err = trigger.communicate(timeout=15)
@@ -207,8 +214,7 @@ def test_a_cancel_that_fails_is_told(sidecar: Sidecar) -> None:
     sidecar.answers["cancel"] = [{"error": {"code": "internal_error", "message": "a defect", "hint": ""}}]
 
     with sidecar.start("--cancel-on-interrupt") as trigger:
-        until(lambda: "follow" in sidecar.daemon.verbs())
-        time.sleep(0.3)
+        wait_until_running(trigger)
         trigger.terminate()
         _, err = trigger.communicate(timeout=15)
 

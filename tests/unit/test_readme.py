@@ -37,7 +37,8 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
 
 
 def test_every_option_of_trigger_is_told_with_its_default() -> None:
-    options = {name for each in cli.commands["trigger"].params for name in (*each.opts, *each.secondary_opts) if name.startswith("--")}
+    params = cli.commands["trigger"].params
+    options = {name for each in params for name in (*each.opts, *each.secondary_opts) if name.startswith("--")}
     told = set(re.findall(r"`(--[a-z-]+)", section("Options")))
 
     assert told - {"--help"} == options - {"--help"}

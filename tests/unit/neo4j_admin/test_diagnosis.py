@@ -28,7 +28,7 @@ ARTIFACT = "Finished artifact creation 'neo4j-2023-05-04T17-21-27.backup' for da
 GIB = 1024**3
 
 
-def failed(*lines: str, status: int = 1, **known: Any) -> Facts:  # noqa: ANN401 - the facts' own fields, each of its type
+def failed(*lines: str, status: int = 1, **known: Any) -> Facts:
     """A run of `neo4j` that ended so, where every check came out well but for what is given."""
     facts = Facts(
         exit=Exit(status, None),

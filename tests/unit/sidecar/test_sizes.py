@@ -2,7 +2,8 @@
 
 import pytest
 
-from sidecar.sizes import format_size, jvm_size, mebibytes, parse_size
+from shared.sizes import format_size
+from sidecar.sizes import jvm_size, mebibytes, parse_size
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from tests.fakes.daemon import Line, status, succeeded
 from tests.fakes.time import FakeTime
 from trigger.answers import Told, read_status
 from trigger.progress import Asking, Progress
-from trigger.sizes import format_size
 from trigger.summary import databases, headline, summary
 from trigger.terminal import ERASE, Terminal, cells, fit, table
 from trigger.walk import shown, verdict
@@ -359,11 +358,3 @@ def test_columns_line_up_also_with_wide_characters() -> None:
 )
 def test_text_is_cut_to_columns(text: str, width: int, expected: str) -> None:
     assert fit(text, width, "…") == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1288490189, "1.2 GiB"), (1 << 60, "1024.0 PiB")],
-)
-def test_sizes_as_people_read_them(size: int, expected: str) -> None:
-    assert format_size(size) == expected

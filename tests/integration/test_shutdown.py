@@ -1,0 +1,220 @@
+"""However a run is cut off, its end is told as what it was, and no process of it is left."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.integration.serving import failed_folder, own_target, serving, short
+from tests.rig import DAEMON, Rig, wait_for
+
+STRAGGLERS = [
+    "ignore_sigterm",
+    {"fault": "grandchild"},
+    {"fault": "grandchild", "session": True},
+    {"fault": "hang", "stage": "artifact"},
+]
+
+
+@dataclass(frozen=True)
+class Draining:
+    rig: Rig
+    courier: "subprocess.Popen[bytes]"
+    began: float
+
+
+@pytest.fixture(scope="module")
+def draining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draining]:
+    """A drain that takes more than 10 s, begun at once so that nobody has to wait for it."""
+    folder = tmp_path_factory.mktemp("draining") / "rig"
+    with serving(folder, "neo4j", NEO4J_BACKUP_GRACE="12s") as rig:
+        rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang"}])
+        rig.submit("runs")
+        rig.submit("waits")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
+        courier = subprocess.Popen(
+            [*DAEMON[:-1], "drain"], env=rig.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        with courier:
+            yield Draining(rig, courier, time.monotonic())
+            courier.kill()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, draining: Draining) -> Iterator[Rig]:
+    with serving(tmp_path_factory.mktemp("shutdown") / "rig", "neo4j", "movies") as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    if served.daemons[-1].poll() is not None:
+        served.start()
+    with own_target(served, short(request.node.name)[:60]) as lent:
+        yield lent
+
+
+def run_with(rig: Rig, name: str, *faults: object, processes: int = 2, **more: object) -> None:
+    """Have the request ``name`` run with the faults until so many processes of it are there."""
+    rig.set_knobs(faults=list(faults) or [{"fault": "hang"}])
+    rig.submit(name, **more)  # type: ignore[arg-type]  # the keys of a submission
+    wait_for(lambda: len(rig.processes()) >= processes, 10)
+
+
+def stop_and_start(rig: Rig) -> float:
+    """Give the seconds that the daemon took to end."""
+    began = time.monotonic()
+    rig.stop(rig.daemons[-1])
+    took = time.monotonic() - began
+    assert rig.daemons[-1].returncode == 0
+    assert rig.processes() == []
+    assert not (rig.requests / "sidecar.sock").exists()
+    rig.start()
+    return took
+
+
+def check_interrupted(document: dict[str, Any]) -> None:
+    assert (document["state"], document["code"]) == ("failed", "backup_interrupted")
+    assert (document["exit_code"], document["retryable"]) == (11, True)
+    assert "Ask again" in document["hint"]
+
+
+def test_a_shutdown_in_mid_backup_is_told_and_worth_a_retry(rig: Rig) -> None:
+    run_with(rig, "running", {"fault": "hang", "stage": "artifact"})
+    wait_for(lambda: rig.artifacts() != [], 10)
+
+    took = stop_and_start(rig)
+
+    check_interrupted(rig.document("running") or {})
+    assert took < 4
+    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
+
+
+def test_a_shutdown_ends_also_those_that_escape_and_those_that_take_no_sigterm(rig: Rig) -> None:
+    run_with(rig, "stragglers", *STRAGGLERS, processes=4)
+
+    stop_and_start(rig)
+
+    check_interrupted(rig.document("stragglers") or {})
+
+
+def test_queued_requests_outlive_a_shutdown_and_run_after_it(rig: Rig) -> None:
+    run_with(rig, "before")
+    rig.submit("queued", database="movies")
+    rig.set_knobs()
+
+    stop_and_start(rig)
+
+    check_interrupted(rig.document("before") or {})
+    assert rig.wait_for_end("queued")["state"] == "succeeded"
+
+
+def test_a_sidecar_that_has_nothing_to_do_ends_at_once(rig: Rig) -> None:
+    assert stop_and_start(rig) < 2
+
+
+def test_a_database_that_was_done_before_the_shutdown_stays_done(rig: Rig) -> None:
+    run_with(rig, "several", {"fault": "hang", "database": "movies"}, database=["neo4j", "movies"], processes=0)
+    wait_for(lambda: len(rig.invocations()) == 2 and len(rig.processes()) >= 2, 10)
+
+    stop_and_start(rig)
+
+    document = rig.document("several") or {}
+    check_interrupted(document)
+    assert [result["state"] for result in document["results"]] == ["succeeded", "failed"]
+    assert rig.artifacts() == [document["results"][0]["artifact"]]
+
+
+@pytest.mark.parametrize("which", ["launcher", "worker"])
+def test_a_process_that_somebody_else_kills_is_told_so_and_the_other_is_ended(rig: Rig, which: str) -> None:
+    run_with(rig, f"killed-{which}", {"fault": "hang", "stage": "artifact"})
+    wait_for(lambda: rig.artifacts() != [], 10)
+    events = [json.loads(line) for line in rig.journal.read_text().splitlines()]
+    wanted = "start" if which == "launcher" else "worker"
+
+    os.kill(next(event["pid"] for event in events if event["event"] == wanted), signal.SIGKILL)
+    document = rig.wait_for_end(f"killed-{which}")
+
+    assert (document["code"], document["exit_code"]) == ("backup_failed", 3)
+    assert "was killed (SIGKILL)" in document["message"]
+    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
+    assert rig.processes() == []
+
+
+def test_a_sidecar_that_is_killed_leaves_its_run_to_the_next_which_ends_it(rig: Rig) -> None:
+    run_with(rig, "orphaned", *STRAGGLERS, processes=4)
+    wait_for(lambda: rig.artifacts() != [], 10)
+    rig.stop(rig.daemons[-1], signal.SIGKILL)
+    assert len(rig.processes()) == 4
+
+    rig.start()
+
+    assert rig.processes() == [], "they are ended before the socket answers"
+    document = rig.document("orphaned") or {}
+    check_interrupted(document)
+    assert "was set aside in .failed/" in document["message"]
+    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
+
+
+def test_a_run_that_takes_too_long_is_ended(rig: Rig) -> None:
+    rig.stop(rig.daemons[-1])
+    rig.environment["NEO4J_BACKUP_TIMEOUT"] = "1s"
+    rig.start()
+    run_with(rig, "slow", *STRAGGLERS, processes=4)
+
+    document = rig.wait_for_end("slow")
+
+    assert (document["code"], document["exit_code"], document["retryable"]) == ("backup_timed_out", 3, False)
+    assert "longer than 1s" in document["message"]
+    assert "NEO4J_BACKUP_TIMEOUT" in document["hint"]
+    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
+    assert rig.processes() == []
+
+
+def test_while_a_sidecar_drains_it_starts_nothing_and_says_so(draining: Draining) -> None:
+    rig = draining.rig
+    wait_for(lambda: rig.lines("probe")[0]["probe"]["draining"], 5)
+
+    refused = rig.submit("new")
+    rig.post("posted")
+
+    assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("sidecar_busy", 10)
+    assert refused["error"]["retryable"]
+    assert (rig.document("waits") or {})["state"] == "queued"
+
+
+def test_a_drain_tells_every_10_s_that_it_goes_on_and_ends_when_no_process_is_left(draining: Draining) -> None:
+    rig = draining.rig
+
+    told, _ = draining.courier.communicate(timeout=30)
+    took = time.monotonic() - draining.began
+
+    assert rig.processes() == []
+    assert [json.loads(line) for line in told.splitlines()] == [
+        {"draining": {"under_way": 2}},
+        {"end": {"exit_code": 0}},
+    ]
+    assert draining.courier.returncode == 0
+    assert 11 < took < 60
+    check_interrupted(rig.wait_for_end("runs"))
+    assert (rig.document("waits") or {})["state"] == "queued"
+    assert (rig.requests / "backup.request").exists(), "the mailbox isn't looked at any more"
+    assert rig.lines("drain") == [{"end": {"exit_code": 0}}]
+
+
+def test_after_a_drain_and_a_restart_everything_goes_on(draining: Draining) -> None:
+    rig = draining.rig
+    rig.set_knobs()
+
+    rig.stop(rig.daemons[-1])
+    rig.start()
+
+    assert rig.wait_for_end("waits")["state"] == "succeeded"
+    assert rig.wait_for_end("posted")["state"] == "succeeded"
+    assert rig.leftovers() == []
