@@ -84,7 +84,7 @@ def load_image(image: str) -> None:
         subprocess.run([str(KUBE_COMMAND), "load", image], check=True, capture_output=True, timeout=300)
 
 
-def peer_documents(pod: str, labels: dict[str, str] | None = None, **spec: Any) -> list[Document]:  # noqa: ANN401
+def peer_documents(pod: str, labels: dict[str, str] | None = None, **spec: Any) -> list[Document]:
     """Give a pod with Neo4j's place and a native sidecar that has the peer, and the peer itself."""
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "peer"}, "data": {PROGRAM: PEER.decode()}},

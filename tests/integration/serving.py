@@ -28,22 +28,18 @@ def serving(
 
 
 @contextmanager
-def own_target(rig: Rig, name: str) -> Iterator[Rig]:
+def lent(rig: Rig) -> Iterator[Rig]:
     """Lend a rig to one test: a target and a journal of its own, no knobs set; it has to leave nothing behind."""
-    rig.target = rig.backups / name
-    rig.journal = rig.folder / f"{name}.jsonl"
+    number = len(list(rig.folder.glob("journal-*.jsonl"))) + 1
+    rig.target = rig.backups / f"target-{number}"
+    rig.journal = rig.folder / f"journal-{number}.jsonl"
+    rig.journal.touch()
     rig.set_knobs()
     yield rig
     assert rig.daemons[-1].poll() is None, f"the sidecar ended: {rig.log.read_text()[-3000:]}"
     assert rig.processes() == []
     # The record of a run goes once its end is told, and the copy of a status is written a moment later.
     wait_for(lambda: rig.leftovers() == [], 3, lambda: str(rig.leftovers()))
-
-
-def short(name: str) -> str:
-    """Make a test's name, with its parameters, into one that a folder and an id may have."""
-    plain = "".join(letter if letter.isalnum() else "-" for letter in name)
-    return plain.removeprefix("test-").replace("--", "-").strip("-")[:100]
 
 
 def failed_folder(rig: Rig) -> list[str]:

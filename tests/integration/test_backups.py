@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.serving import own_target, serving, short
+from tests.integration.serving import lent, serving
 from tests.rig import Rig
 from tests.standin import server
 from tests.standin.install import install
@@ -40,15 +40,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
+def rig(served: Rig) -> Iterator[Rig]:
     install(served.home)
-    with own_target(served, short(request.node.name)) as lent:
-        yield lent
+    with lent(served) as rig:
+        yield rig
 
 
 def back_up(rig: Rig, name: str, type_: str, database: object = "neo4j") -> dict[str, Any]:
     """Submit and give the document; the name is made one of the test's own."""
-    request = f"{rig.target.name}-{name}"[-120:].lstrip("-")
+    request = f"{rig.target.name}-{name}"
     rig.submit(request, type_, database)
     return rig.wait_for_end(request)
 
@@ -203,7 +203,7 @@ def with_options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 def test_each_option_that_is_set_is_passed(with_options: Rig) -> None:
     install(with_options.home, version="2026.02.0")
-    with own_target(with_options, "passed") as rig:
+    with lent(with_options) as rig:
         only_result(back_up(rig, "all", "FULL"))
         only_result(back_up(rig, "system", "FULL", "system"))
 
@@ -225,7 +225,7 @@ def test_an_option_that_the_version_lacks_is_refused_before_anything_runs(
     with_options: Rig, version: str, lacking: list[str]
 ) -> None:
     install(with_options.home, version=version)
-    with own_target(with_options, f"lacking-{version}") as rig:
+    with lent(with_options) as rig:
         document = back_up(rig, "any", "FULL")
 
         assert (document["code"], document["exit_code"]) == ("configuration_error", 5)

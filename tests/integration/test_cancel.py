@@ -3,13 +3,12 @@
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.integration.serving import failed_folder, own_target, serving, short
+from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig, wait_for
-
-HANGS = [{"fault": "hang"}]
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +18,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with own_target(served, short(request.node.name)[:60]) as lent:
-        yield lent
+def rig(served: Rig) -> Iterator[Rig]:
+    with lent(served) as rig:
+        yield rig
 
 
 def run_until(rig: Rig, name: str, *, stage: str, database: str = "neo4j", **more: object) -> None:
@@ -90,7 +89,15 @@ def test_an_id_that_is_not_known_is_refused(rig: Rig) -> None:
     assert "neo4j-backup list" in told["error"]["hint"]
 
 
-def test_after_an_end_worth_retrying_the_next_attempt_is_cancelled_before_it_begins(rig: Rig) -> None:
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Rig]:
+    """A sidecar that a test may end and start again."""
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        yield rig
+
+
+def test_after_an_end_worth_retrying_the_next_attempt_is_cancelled_before_it_begins(own: Rig) -> None:
+    rig = own
     run_until(rig, "uid", stage="receive")
     rig.stop(rig.daemons[-1])
     rig.start()
@@ -107,7 +114,8 @@ def test_after_an_end_worth_retrying_the_next_attempt_is_cancelled_before_it_beg
     assert len(rig.invocations()) == 1
 
 
-def test_a_cancel_that_was_answered_is_honoured_after_a_crash(rig: Rig) -> None:
+def test_a_cancel_that_was_answered_is_honoured_after_a_crash(own: Rig) -> None:
+    rig = own
     run_until(rig, "crash", stage="receive")
     rig.daemons[-1].send_signal(signal.SIGSTOP)
     (rig.requests / "backup.status").unlink()
@@ -121,7 +129,8 @@ def test_a_cancel_that_was_answered_is_honoured_after_a_crash(rig: Rig) -> None:
     assert json.loads((rig.requests / "backup.status").read_bytes())["id"] == "crash"
 
 
-def test_a_backup_that_was_finished_all_the_same_is_a_success(rig: Rig) -> None:
+def test_a_backup_that_was_finished_all_the_same_is_a_success(own: Rig) -> None:
+    rig = own
     rig.stop(rig.daemons[-1])
     rig.environment["NEO4J_BACKUP_GRACE"] = "10s"
     rig.start()

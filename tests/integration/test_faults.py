@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.serving import failed_folder, own_target, serving, short
+from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig
 
 LIMIT = 8 * 1024 * 1024 + 4096
@@ -101,9 +101,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with own_target(served, short(request.node.name)) as lent:
-        yield lent
+def rig(served: Rig) -> Iterator[Rig]:
+    with lent(served) as rig:
+        yield rig
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -112,8 +112,8 @@ def test_a_fault_of_neo4j_admin_ends_in_the_truth(rig: Rig, name: str) -> None:
     before = _parent(rig, pruned=name == "pruned") if case.parent else []
     rig.set_knobs(faults=case.faults)
 
-    rig.submit(short(name), case.type_)
-    document = rig.wait_for_end(short(name))
+    rig.submit(rig.target.name, case.type_)
+    document = rig.wait_for_end(rig.target.name)
 
     assert (document["code"], document["exit_code"]) == (case.code, case.exit_code if case.code else 0), document
     assert document["state"] == ("failed" if case.code else "succeeded")
@@ -124,7 +124,7 @@ def test_a_fault_of_neo4j_admin_ends_in_the_truth(rig: Rig, name: str) -> None:
     (result,) = document["results"]
     assert (result["code"], result["message"]) == (document["code"], document["message"])
     _check_what_is_left(rig, case, before, result["artifact"])
-    _check_what_is_kept(rig, short(name), case, document["output_tail"])
+    _check_what_is_kept(rig, rig.target.name, case, document["output_tail"])
 
 
 def _parent(rig: Rig, *, pruned: bool) -> list[str]:

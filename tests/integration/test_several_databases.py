@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.serving import failed_folder, own_target, serving, short
+from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig, wait_for
 from tests.standin import server
 
@@ -19,9 +19,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with own_target(served, short(request.node.name)[:60]) as lent:
-        yield lent
+def rig(served: Rig) -> Iterator[Rig]:
+    with lent(served) as rig:
+        yield rig
     for name in HELD:
         server.start(served.data, name)
 
@@ -113,7 +113,12 @@ def test_an_offline_database_that_nobody_named_is_skipped_with_the_reason(rig: R
 
     document = rig.wait_for_end(rig.target.name)
 
-    assert states(document) == {"movies": "succeeded", "movies2": "skipped", "neo4j": "succeeded", "system": "succeeded"}
+    assert states(document) == {
+        "movies": "succeeded",
+        "movies2": "skipped",
+        "neo4j": "succeeded",
+        "system": "succeeded",
+    }
     assert (document["state"], document["exit_code"]) == ("succeeded", 0)
     assert "skipped, since not online: movies2" in document["message"]
     assert "offline" in document["results"][1]["message"]

@@ -7,11 +7,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.serving import failed_folder, own_target, serving, short
+from tests.integration.serving import failed_folder, serving
 from tests.rig import DAEMON, Rig, wait_for
 
 STRAGGLERS = [
@@ -46,18 +47,11 @@ def draining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draining]:
             courier.kill()
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, draining: Draining) -> Iterator[Rig]:
-    with serving(tmp_path_factory.mktemp("shutdown") / "rig", "neo4j", "movies") as rig:
-        yield rig
-
-
 @pytest.fixture
-def rig(served: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    if served.daemons[-1].poll() is not None:
-        served.start()
-    with own_target(served, short(request.node.name)[:60]) as lent:
-        yield lent
+def rig(tmp_path: Path, draining: Draining) -> Iterator[Rig]:
+    with serving(tmp_path / "rig", "neo4j", "movies") as rig:
+        yield rig
+        assert rig.processes() == []
 
 
 def run_with(rig: Rig, name: str, *faults: object, processes: int = 2, **more: object) -> None:

@@ -48,9 +48,11 @@ def install(
     root = Path(home).absolute()
     for folder in ("bin", "conf", "logs", PACKAGE):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for jar in (root / "lib").glob("neo4j-kernel-*.jar"):
+    for jar in (root / "lib").glob("neo4j-*.jar"):
         jar.unlink()
     (root / "lib" / f"neo4j-kernel-{version}.jar").touch()
+    if edition == versions.ENTERPRISE:
+        (root / "lib" / f"neo4j-security-enterprise-{version}.jar").touch()
     package = root / PACKAGE
     (package / "VERSION").write_text(f"{version}\n")
     (package / "EDITION").write_text(f"{edition}\n")

@@ -44,6 +44,8 @@ class Place:
 def unreachable(error: BaseException, access: Access) -> TransportError:
     """Tell why the API server gives no answer."""
     server = printable(f"{access.server.scheme}://{access.server.netloc}", 200)
+    if access.proxy is not None:
+        server += f" (by the proxy {printable(f'{access.proxy.hostname}:{access.proxy.port}', 200)})"
     by = printable(access.source, 200)
     if is_unknown_certificate(error):
         said = printable(str(getattr(error, "verify_message", error)), _SAID_LIMIT)

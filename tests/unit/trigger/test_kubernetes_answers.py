@@ -1,0 +1,408 @@
+"""What an API server answers, in the user's words; against a scripted one: a real one seldom says these things."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from tests.fakes.api_server import (
+    CLOSE,
+    STDERR,
+    STDOUT,
+    SUCCESS,
+    Asked,
+    Says,
+    access_to,
+    api_server,
+    failure,
+    frame,
+    pod,
+    refuses,
+)
+from trigger.transport.kubernetes import KubernetesTransport, Target
+from trigger.transport.kubernetes_errors import NotAllowed
+from trigger.transport.protocol import Misdirected, Silence
+
+pytest.importorskip("websocket")
+
+THERE = Says(body=pod())
+DONE = (frame(STDOUT), frame(STDOUT + b"done\n"), frame(SUCCESS), CLOSE)
+ENDS = Says(frames=DONE)
+OUT_OF_MEMORY = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+
+
+class Scripted:
+    """A transport to a scripted server, what that was asked, and what was told."""
+
+    def __init__(self, address: str, asked: Asked, target: Target) -> None:
+        self.asked = asked
+        self.told: list[str] = []
+        self.transport = KubernetesTransport(target, tell=self.told.append, find=lambda: access_to(address))
+
+    def lines(self) -> list[bytes]:
+        with self.transport.run(["probe"]) as exchange:
+            found = []
+            while (line := exchange.read_line(5)) is not None:
+                found.append(line)
+            return found
+
+
+Answering = Callable[..., Scripted]
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    """Give a transport to a pod behind a server with these answers."""
+    with ExitStack() as stack:
+
+        def make(*script: Says, **target: str) -> Scripted:
+            address, asked = stack.enter_context(api_server(*script))
+            return Scripted(address, asked, Target(**(target or {"pod": "neo4j-0"})))
+
+        yield make
+
+
+def test_a_pod_is_looked_at_once_and_its_commands_are_asked_for_one_by_one(answering: Answering) -> None:
+    scripted = answering(THERE, ENDS, ENDS)
+
+    assert [scripted.lines(), scripted.lines()] == [[b"done"], [b"done"]]
+
+    exec_path = (
+        "/api/v1/namespaces/shop/pods/neo4j-0/exec?container=neo4j-backup-sidecar&stdin=true&stdout=true&stderr=true"
+        "&tty=false&command=neo4j-backup-sidecar&command=probe"
+    )
+    assert scripted.asked.paths == ["/api/v1/namespaces/shop/pods/neo4j-0", exec_path, exec_path]
+    assert set(scripted.asked.authorizations) == {"Bearer a-token"}
+
+
+def test_names_are_no_paths(answering: Answering) -> None:
+    scripted = answering(refuses(404, "NotFound", "no such pod"), pod="../../secrets", namespace="a/b")
+
+    with pytest.raises(Misdirected):
+        scripted.lines()
+
+    assert scripted.asked.paths == ["/api/v1/namespaces/a%2Fb/pods/..%2F..%2Fsecrets"]
+
+
+def test_by_labels_the_only_pod_is_taken_and_told_once(answering: Answering) -> None:
+    scripted = answering(Says(body={"items": [pod("shop-0")]}), ENDS, ENDS, selector="app=shop")
+
+    scripted.lines()
+    scripted.lines()
+
+    assert scripted.told == ["The sidecar is in the pod shop-0 of the namespace shop, found by app=shop"]
+    assert scripted.transport.describe() == "the pod shop-0"
+    assert scripted.asked.paths[0] == "/api/v1/namespaces/shop/pods?labelSelector=app%3Dshop&limit=20"
+
+
+def test_among_several_pods_none_is_chosen_whichever_is_ready(answering: Answering) -> None:
+    broken = pod("shop-1", state={"waiting": {"reason": "CrashLoopBackOff"}})
+    scripted = answering(Says(body={"items": [pod("shop-0"), broken]}), selector="app=shop")
+
+    with pytest.raises(
+        ConfigurationError, match="matches more than one pod in the namespace shop: shop-0, shop-1"
+    ) as no:
+        scripted.lines()
+
+    assert no.value.hint == "Name one, and the same each time: --pod shop-0"
+
+
+def test_labels_that_no_pod_has_are_told_with_the_command_that_shows_them(answering: Answering) -> None:
+    with pytest.raises(Misdirected, match="no pod in the namespace shop matches app=shop") as error:
+        answering(Says(body={"items": []}), selector="app=shop").lines()
+
+    assert "`kubectl -n shop get pods --show-labels`" in error.value.hint
+
+
+def test_a_pod_that_is_not_there_is_told(answering: Answering) -> None:
+    with pytest.raises(Misdirected, match="there is no pod neo4j-0 in the namespace shop") as error:
+        answering(refuses(404, "NotFound", 'pods "neo4j-0" not found')).lines()
+
+    assert "`kubectl -n shop get pods`" in error.value.hint
+
+
+def test_a_server_that_is_no_api_server_is_no_missing_pod(answering: Answering) -> None:
+    with pytest.raises(TransportError, match=r"doesn't read the pod neo4j-0 \(404\): <html>") as error:
+        answering(Says(404, "<html>nothing here</html>")).lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+def test_a_container_that_is_not_there_is_told_with_those_that_are(answering: Answering) -> None:
+    with pytest.raises(Misdirected, match="has no container sidecar; it has neo4j-backup-sidecar, neo4j"):
+        answering(THERE, pod="neo4j-0", container="sidecar").lines()
+
+
+def test_a_container_that_does_not_run_yet_is_worth_waiting_for(answering: Answering) -> None:
+    waiting = Says(body=pod(state={"waiting": {"reason": "ContainerCreating"}}))
+    scripted = answering(waiting, THERE, ENDS)
+
+    with pytest.raises(TransportError, match="is not running: ContainerCreating") as error:
+        scripted.lines()
+
+    assert not isinstance(error.value, Misdirected)
+    assert "`kubectl -n shop describe pod neo4j-0`" in error.value.hint
+    assert scripted.lines() == [b"done"]
+
+
+def test_a_container_that_crashes_shows_its_log_and_one_without_memory_what_to_set(answering: Answering) -> None:
+    loop = {"waiting": {"reason": "CrashLoopBackOff"}}
+    crashing = Says(body=pod(state=loop, lastState={"terminated": {"reason": "Error", "exitCode": 5}}))
+    starved = Says(body=pod(state=loop, lastState=OUT_OF_MEMORY))
+    scripted = answering(crashing, starved)
+
+    with pytest.raises(TransportError, match=r"its last run ended with 5 \(Error\)") as crash:
+        scripted.lines()
+    with pytest.raises(TransportError, match=r"killed for want of memory \(its limit is 1Gi\)") as hunger:
+        scripted.lines()
+
+    assert "`kubectl -n shop logs --previous neo4j-0 -c neo4j-backup-sidecar`" in crash.value.hint
+    assert "resources.limits.memory" in hunger.value.hint
+
+
+def test_a_container_that_was_restarted_for_want_of_memory_is_told_with_what_to_set(answering: Answering) -> None:
+    cut = Says(frames=(frame(STDOUT + b"first\n"),))
+    again = Says(body=pod(restartCount=1, lastState=OUT_OF_MEMORY))
+    scripted = answering(THERE, cut, again, ENDS)
+
+    with pytest.raises(TransportError, match="the connection to the pod neo4j-0 broke"):
+        scripted.lines()
+    assert scripted.lines() == [b"done"]
+
+    assert len(scripted.told) == 1
+    assert (
+        "killed for want of memory (its limit is 1Gi) and started again. Raise resources.limits.memory"
+        in (scripted.told[0])
+    )
+
+
+def test_a_container_that_was_restarted_otherwise_shows_its_log(answering: Answering) -> None:
+    again = Says(body=pod(restartCount=1, lastState={"terminated": {"reason": "Completed", "exitCode": 0}}))
+    scripted = answering(THERE, Says(frames=(frame(STDOUT + b"first\n"),)), again, ENDS)
+
+    with pytest.raises(TransportError):
+        scripted.lines()
+    scripted.lines()
+
+    assert "ended (Completed, 0) and was started again" in scripted.told[0]
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (Says(body=pod(uid="u2")), "was replaced by another of the same name"),
+        (refuses(404, "NotFound", "not found"), "was deleted"),
+        (Says(body={**pod(), "status": {"phase": "Failed", "reason": "Evicted"}}), r"has ended \(Evicted\)"),
+    ],
+)
+def test_a_pod_that_was_reached_and_is_gone_ends_the_wait(answering: Answering, now: Says, words: str) -> None:
+    scripted = answering(THERE, Says(frames=(frame(STDOUT + b"first\n"),)), now)
+    with pytest.raises(TransportError):
+        scripted.lines()
+
+    with pytest.raises(BackupInterrupted, match=words):
+        scripted.lines()
+
+
+def test_a_pod_that_was_never_reached_may_be_replaced(answering: Answering) -> None:
+    scripted = answering(THERE, Says(frames=()), Says(body=pod(uid="u2")), ENDS)
+
+    with pytest.raises(TransportError):
+        scripted.lines()
+
+    assert scripted.lines() == [b"done"]
+
+
+def test_a_pod_that_goes_between_two_execs_is_looked_for_again(answering: Answering) -> None:
+    gone = refuses(404, "NotFound", "not found")
+    scripted = answering(THERE, ENDS, gone, gone)
+    scripted.lines()
+
+    with pytest.raises(BackupInterrupted, match="was deleted"):
+        scripted.lines()
+
+
+def test_missing_rights_name_the_verb_and_the_command_that_asks_for_it(answering: Answering) -> None:
+    user = 'User "system:serviceaccount:shop:neo4j-backup"'
+    said = f'pods "neo4j-0" is forbidden: {user} cannot create resource "pods/exec" in API group ""'
+    scripted = answering(THERE, refuses(403, "Forbidden", said))
+
+    with pytest.raises(NotAllowed, match='cannot create resource "pods/exec"') as error:
+        scripted.lines()
+
+    shown = "`kubectl -n shop auth can-i create pods --subresource=exec --as system:serviceaccount:shop:neo4j-backup`"
+    assert shown in error.value.hint
+
+
+def test_missing_rights_on_pods_name_the_list(answering: Answering) -> None:
+    said = 'pods is forbidden: User "me" cannot list resource "pods" in API group "" in the namespace "shop"'
+
+    with pytest.raises(NotAllowed, match="Kubernetes doesn't let us list the pods of app=shop") as error:
+        answering(refuses(403, "Forbidden", said), selector="app=shop").lines()
+
+    assert "`kubectl -n shop auth can-i list pods --as me`" in error.value.hint
+
+
+def test_a_policy_s_refusal_comes_with_its_message(answering: Answering) -> None:
+    with pytest.raises(NotAllowed, match=r"a policy of the cluster doesn't let us .* only couriers may run here"):
+        answering(THERE, refuses(422, "Invalid", "only couriers may run here")).lines()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_is_busy_or_broken_is_asked_again(answering: Answering, status: int) -> None:
+    with pytest.raises(TransportError, match=rf"could not run .* now \({status}\)") as error:
+        answering(THERE, refuses(status, "TooManyRequests", "slow down")).lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+def test_credentials_that_are_refused_are_read_once_more(answering: Answering) -> None:
+    scripted = answering(refuses(401, "Unauthorized", "Unauthorized"), THERE, refuses(401, "Unauthorized", "no"), ENDS)
+
+    assert scripted.lines() == [b"done"]
+
+
+def test_credentials_that_stay_refused_are_told(answering: Answering) -> None:
+    no = refuses(401, "Unauthorized", "Unauthorized")
+
+    with pytest.raises(Misdirected, match="takes no credentials of the test") as error:
+        answering(no, no).lines()
+
+    assert "`kubectl -n shop auth whoami`" in error.value.hint
+
+
+def test_a_redirect_is_not_followed_with_our_token(answering: Answering) -> None:
+    with pytest.raises(TransportError):
+        answering(THERE, Says(302, "elsewhere")).lines()
+
+
+def test_a_command_that_is_not_there_is_told(answering: Answering) -> None:
+    said = 'OCI runtime exec failed: exec: "neo4j-backup-sidecar": executable file not found in $PATH: unknown'
+
+    with pytest.raises(Misdirected, match="of the pod neo4j-0 has no neo4j-backup-sidecar that can be executed"):
+        answering(THERE, Says(frames=(frame(failure(said)), CLOSE))).lines()
+
+
+def test_a_container_that_ends_between_the_look_and_the_exec_is_looked_at_again(answering: Answering) -> None:
+    ended = Says(frames=(frame(failure('unable to upgrade connection: container not found ("x")')), CLOSE))
+    scripted = answering(THERE, ended, THERE, ENDS)
+
+    with pytest.raises(TransportError, match="is not running") as error:
+        scripted.lines()
+
+    assert not isinstance(error.value, Misdirected)
+    assert scripted.lines() == [b"done"]
+
+
+def test_a_node_that_can_not_start_a_command_is_no_wrong_container(answering: Answering) -> None:
+    said = "OCI runtime exec failed: fork: resource temporarily unavailable"
+
+    with pytest.raises(TransportError, match=r"can't be started .* resource temporarily unavailable") as error:
+        answering(THERE, Says(frames=(frame(failure(said)), CLOSE))).lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+def test_an_exit_status_other_than_zero_is_told_and_the_pod_looked_at_again(answering: Answering) -> None:
+    killed = failure("command terminated", causes=[{"reason": "ExitCode", "message": "137"}])
+    scripted = answering(THERE, Says(frames=(frame(STDERR + b"no\n"), frame(killed), CLOSE)), THERE, ENDS)
+
+    with scripted.transport.run(["probe"]) as exchange:
+        assert exchange.read_line(5) is None
+        assert exchange.exit_status == 137
+        assert exchange.stderr == "no\n"
+    scripted.lines()
+
+    assert [path.partition("?")[0].rpartition("/")[2] for path in scripted.asked.paths] == ["neo4j-0", "exec"] * 2
+
+
+@pytest.mark.parametrize(
+    "status", [b"", b"\x03nonsense", b'\x03["x"]', b'\x03{"status":"Failure","details":{"causes":[7]}}']
+)
+def test_a_stream_without_a_readable_exit_status_is_an_error_of_the_way_there(
+    answering: Answering, status: bytes
+) -> None:
+    with pytest.raises(TransportError):
+        answering(THERE, Says(frames=(frame(STDOUT), *([frame(status)] if status else []), CLOSE))).lines()
+
+
+def test_frames_may_be_fragments_with_pings_between_them(answering: Answering) -> None:
+    pieces = (
+        frame(STDOUT + b"gr\xc3", last=False),
+        frame(b"ping", opcode=9),
+        frame(b"\xbcn\nse", opcode=0, last=False),
+        frame(b"cond\n", opcode=0),
+        frame(b"\x07a channel of a later protocol"),
+        frame(SUCCESS),
+        CLOSE,
+    )
+
+    assert answering(THERE, Says(frames=pieces)).lines() == ["grün".encode(), b"second"]
+
+
+def test_half_a_frame_holds_nobody_up_and_its_other_half_is_not_lost(answering: Answering) -> None:
+    whole = frame(STDOUT + b"slow\n")
+    scripted = answering(THERE, Says(frames=(whole[:4], whole[4:], frame(SUCCESS), CLOSE), pause=0.4))
+
+    with scripted.transport.run(["probe"]) as exchange:
+        with pytest.raises(Silence):
+            exchange.read_line(0.1)
+        assert exchange.read_line(5) == b"slow"
+
+
+def test_a_proxy_is_asked_for_a_tunnel_with_its_own_credentials() -> None:
+    with api_server(THERE, ENDS) as (proxy, asked):
+        access = access_to("http://cluster.test:6443", proxy=proxy.replace("//", "//me:s%40crét@"))
+        transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access)
+
+        with transport.run(["probe"]) as exchange:
+            assert exchange.read_line(5) == b"done"
+
+    assert [path.partition("?")[0] for path in asked.paths] == [
+        "CONNECT cluster.test:6443",
+        "/api/v1/namespaces/shop/pods/neo4j-0",
+        "CONNECT cluster.test:6443",
+        "/api/v1/namespaces/shop/pods/neo4j-0/exec",
+    ]
+    assert asked.authorizations[0] == "Basic bWU6c0BjcsOpdA=="
+
+
+def test_a_server_below_a_path_is_found_there(answering: Answering) -> None:
+    with api_server(THERE, ENDS) as (address, asked):
+        transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(f"{address}/k8s/clusters/c-1"))
+        with transport.run(["probe"]) as exchange:
+            assert exchange.read_line(5) == b"done"
+
+    assert all(path.startswith("/k8s/clusters/c-1/api/v1/") for path in asked.paths)
+
+
+def test_no_server_and_no_name_are_told_apart() -> None:
+    with api_server() as (closed, _):
+        pass
+    nowhere = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(closed))
+    unnamed = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to("http://nobody.invalid:6443"))
+
+    with pytest.raises(TransportError, match="can't be reached: Connection refused"):
+        nowhere.run(["probe"])
+    with pytest.raises(TransportError, match=r"nobody\.invalid, from the test, is not known here"):
+        unnamed.run(["probe"])
+
+
+def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answering) -> None:
+    with api_server(Says(body={"items": []})) as (address, _):
+        access = dataclasses.replace(access_to(address), context="prod eu")
+        transport = KubernetesTransport(Target(selector="app=x"), find=lambda: access)
+        with pytest.raises(Misdirected) as error:
+            transport.run(["probe"])
+
+    assert "`kubectl --context 'prod eu' -n shop get pods --show-labels`" in error.value.hint
+
+
+def test_hostile_words_of_a_server_reach_no_terminal(answering: Answering) -> None:
+    with pytest.raises(TransportError) as error:
+        answering(refuses(403, "Forbidden", 'User "\x1b[2Jroot" cannot get\x07')).lines()
+
+    assert error.value.message.isprintable()
+    assert error.value.hint.isprintable()
