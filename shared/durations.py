@@ -2,7 +2,7 @@
 
 import re
 
-_DURATION = re.compile(r"(\d{1,9})([smh]?)\Z")
+_DURATION = re.compile(r"([0-9]{1,9})([smh]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 DURATION_RULE = "a whole number of seconds, or one with a unit, such as 90, 90s, 15m or 24h"
 

@@ -28,10 +28,10 @@ def conclude(results: Sequence[DatabaseResult], stopped: BackupError | None = No
     open_still = [result for result in results if result.state not in _SETTLED]
     if good and all(result.state in _DONE for result in results):
         return Conclusion(State.SUCCEEDED, _praise(results, good))
-    if isinstance(stopped, BackupCancelled):
-        return Conclusion(State.CANCELLED, stopped.message, stopped)
-    if stopped is not None and (open_still or not bad):
-        return Conclusion(State.FAILED, stopped.message, stopped)
+    if stopped is not None and (open_still or not bad or isinstance(stopped, BackupCancelled)):
+        state = State.CANCELLED if isinstance(stopped, BackupCancelled) else State.FAILED
+        told = _told_by_the_only(results, stopped)
+        return Conclusion(state, told.message, told)
     if not bad:
         error: BackupError = ConfigurationError(
             "none of the databases that this server holds was online, so nothing was backed up",
@@ -67,12 +67,20 @@ def cancelled(done: str = "") -> BackupCancelled:
     return BackupCancelled(f"the backup was cancelled{done}", hint="What was cut off is set aside, in .failed/.")
 
 
+def _told_by_the_only(results: Sequence[DatabaseResult], stopped: BackupError) -> BackupError:
+    """Give ``stopped`` in the words of the request's only result, which say what was done with what it left."""
+    if len(results) == 1 and results[0].code == stopped.code:
+        return type(stopped)(results[0].message, hint=stopped.hint)
+    return stopped
+
+
 def _praise(results: Sequence[DatabaseResult], good: Sequence[DatabaseResult]) -> str:
     skipped = [result.database for result in results if result.state is ResultState.SKIPPED]
     tail = f"; skipped, since not online: {', '.join(skipped)}" if skipped else ""
     if len(results) == 1:
         return good[0].message
-    return f"{len(good)} databases were backed up{tail}"
+    count = "1 database was" if len(good) == 1 else f"{len(good)} databases were"
+    return f"{count} backed up{tail}"
 
 
 def _sum_up(results: Sequence[DatabaseResult], bad: Sequence[DatabaseResult]) -> BackupError:

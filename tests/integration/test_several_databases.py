@@ -1,4 +1,4 @@
-"""Requests for several databases: one run and one result each, one failure stops no other, attempts do what is missing."""
+"""Requests for several databases: a run and a result each; one failure stops no other; a retry does what is missing."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -211,4 +211,5 @@ def test_after_a_drain_and_a_restart_everything_goes_on(draining: Draining) -> N
 
     assert rig.wait_for_end("waits")["state"] == "succeeded"
     assert rig.wait_for_end("posted")["state"] == "succeeded"
+    rig.stop(rig.daemons[-1])
     assert rig.leftovers() == []

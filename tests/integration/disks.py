@@ -1,0 +1,40 @@
+"""Small file systems for one test: full, read-only or gone at will; they need root and the right to mount."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def a_disk(folder: Path, *, size: str = "16m") -> Iterator[Path]:
+    """Mount a tmpfs of ``size`` on ``folder``, made where it is missing; skip the test where that isn't allowed."""
+    folder.mkdir(exist_ok=True)
+    mounted = os.geteuid() == 0 and _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "none", str(folder))
+    if not mounted:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield folder
+    finally:
+        assert _run("umount", "--lazy", str(folder))
+
+
+def remount(folder: Path, how: str) -> None:
+    """Change a disk of ours: ``ro`` or ``rw``."""
+    assert _run("mount", "-o", f"remount,{how}", str(folder)), f"the disk can't be made {how}"
+
+
+def fill(folder: Path, *, leave: int = 0) -> Path:
+    """Fill the disk up to ``leave`` bytes and give the file that takes the room."""
+    filler = folder / "filler"
+    with filler.open("ab") as file:
+        room = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - leave
+        os.posix_fallocate(file.fileno(), 0, max(1, file.tell() + room))
+    return filler
+
+
+def _run(*command: str) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0

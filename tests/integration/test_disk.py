@@ -1,0 +1,200 @@
+"""What lies under a backup: no room, no right to write, a link, a folder that goes meanwhile."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.disks import a_disk, fill, remount
+from tests.integration.serving import failed_folder, lent, serving
+from tests.rig import Rig, wait_for
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with serving(tmp_path_factory.mktemp("disk") / "rig", "neo4j", "movies", size=4 << 20) as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(served: Rig) -> Iterator[Rig]:
+    with lent(served) as rig:
+        yield rig
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Rig]:
+    """A sidecar whose backups lie on a disk of 16 MiB, of which 4 stay free."""
+    with serving(tmp_path / "rig", "neo4j", "movies", size=4 << 20) as rig:
+        rig.stop(rig.daemons[-1])
+        with a_disk(rig.backups):
+            rig.environment["NEO4J_BACKUP_RESERVE"] = "4m"
+            rig.start()
+            yield rig
+            rig.stop(rig.daemons[-1])
+
+
+def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig) -> None:
+    # The stand-in's own stores are sparse, and only what is on the disk counts.
+    (small.data / "databases/neo4j/neostore.nodestore.db").write_bytes(os.urandom(4 << 20))
+    fill(small.backups, leave=9 << 20)
+
+    small.submit("no-room")
+    document = small.wait_for_end("no-room")
+
+    assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+    assert "stay free for the database" in document["message"]
+    assert small.invocations() == []
+
+
+def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig) -> None:
+    small.set_knobs(rate=2_000_000)
+    small.submit("eats")
+    wait_for(lambda: len(small.processes()) >= 2, 10)
+
+    filler = fill(small.backups, leave=3 << 20)
+    document = small.wait_for_end("eats")
+
+    assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+    assert "the backup was ended" in document["message"]
+    assert (small.artifacts(), small.processes(), small.leftovers()) == ([], [], [])
+    filler.unlink()
+
+
+def test_a_target_that_runs_full_is_told(small: Rig) -> None:
+    small.stop(small.daemons[-1])
+    small.environment["NEO4J_BACKUP_RESERVE"] = "0"
+    small.start()
+    small.set_knobs(rate=2_000_000)
+    small.submit("full")
+    wait_for(lambda: len(small.processes()) >= 2, 10)
+
+    filler = fill(small.backups)
+    document = small.wait_for_end("full")
+
+    assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+    assert "ran full" in document["message"]
+    assert (small.artifacts(), small.processes(), small.leftovers()) == ([], [], [])
+    filler.unlink()
+
+
+def test_a_read_only_target_is_told_before_anything_runs(small: Rig) -> None:
+    remount(small.backups, "ro")
+
+    small.submit("read-only")
+    document = small.wait_for_end("read-only")
+
+    assert (document["code"], document["exit_code"]) == ("configuration_error", 5)
+    assert "read-only" in document["message"]
+    assert small.invocations() == []
+
+
+def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: Rig) -> None:
+    small.set_knobs(faults=[{"fault": "hang", "stage": "end"}])
+    small.submit("turned")
+    small.wait_for_output("Finished artifact creation")
+
+    remount(small.backups, "ro")
+    small.lines("cancel", "turned")
+    document = small.wait_for_end("turned")
+
+    assert document["state"] == "cancelled"
+    assert "could not be set aside" in document["message"]
+    assert "temporary folder" in document["message"]
+    assert "could not be removed" in document["message"]
+
+
+@pytest.mark.parametrize("fault", ["file_without_line", "nothing", None])
+def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, fault: str | None) -> None:
+    faults = [{"fault": "hang", "stage": "recover", "seconds": 0.5, "database": "neo4j"}]
+    rig.set_knobs(faults=faults + ([{"fault": fault, "database": "neo4j"}] if fault else []))
+    rig.submit(rig.target.name, database=["neo4j", "movies"])
+    wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+    shutil.rmtree(rig.target)
+    document = rig.wait_for_end(rig.target.name)
+
+    assert [result["state"] for result in document["results"]] == ["failed", "succeeded"], document
+    assert document["code"] in ("artifact_unverified", "backup_failed", "configuration_error")
+    assert str(rig.target) in document["message"]
+    assert document["output_tail"] != []
+
+
+def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig) -> None:
+    elsewhere = rig.folder / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "connect", "seconds": 0.5}])
+    rig.submit(rig.target.name)
+    wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+    rig.target.rename(rig.folder / f"{rig.target.name}-moved")
+    rig.target.symlink_to(elsewhere)
+    document = rig.wait_for_end(rig.target.name)
+
+    assert (document["state"], document["code"]) == ("failed", "artifact_unverified")
+    rig.target.unlink()
+
+
+@pytest.mark.parametrize("where", ["the target", "a folder above it"])
+def test_a_link_below_a_root_is_refused(rig: Rig, where: str) -> None:
+    outside = rig.folder / f"outside-{rig.target.name}"
+    outside.mkdir()
+    link = rig.backups / f"link-{rig.target.name}"
+    link.symlink_to(outside)
+    rig.target = link if where == "the target" else link / "below"
+
+    told = rig.submit(rig.target.name)
+
+    assert (told["error"]["code"], told["error"]["exit_code"]) == ("request_rejected", 4)
+    assert "is a link" in told["error"]["message"]
+    assert os.listdir(outside) == []
+
+
+def test_a_link_that_is_put_there_while_the_request_waits_is_refused_at_its_turn(rig: Rig) -> None:
+    outside = rig.folder / f"outside-{rig.target.name}"
+    outside.mkdir()
+    rig.set_knobs(faults=[{"fault": "hang", "database": "neo4j"}])
+    rig.submit(f"{rig.target.name}-first")
+    wait_for(lambda: len(rig.processes()) >= 2, 10)
+    first, rig.target = rig.target, rig.backups / f"{rig.target.name}-linked"
+    rig.submit(rig.target.name, database="movies")
+
+    rig.target.symlink_to(outside)
+    rig.lines("cancel", f"{first.name}-first")
+    document = rig.wait_for_end(rig.target.name)
+
+    assert (document["code"], document["exit_code"]) in (("configuration_error", 5), ("request_rejected", 4))
+    assert "is a link" in document["message"]
+    assert os.listdir(outside) == []
+
+
+def test_a_file_in_the_targets_place_is_refused(rig: Rig) -> None:
+    rig.target.write_text("not a folder")
+
+    told = rig.submit(rig.target.name)
+
+    assert told["error"]["code"] == "request_rejected"
+    assert "is not a folder" in told["error"]["message"]
+
+
+def test_a_target_is_made_with_the_folders_above_it_and_nobody_else_may_enter(rig: Rig) -> None:
+    rig.target = rig.target / "a" / "b"
+
+    rig.submit(rig.target.parent.parent.name)
+    document = rig.wait_for_end(rig.target.parent.parent.name)
+
+    assert document["state"] == "succeeded"
+    for folder in (rig.target, rig.target.parent, rig.target.parent.parent):
+        assert folder.stat().st_mode & 0o7777 == 0o750
+
+
+def test_a_run_within_the_same_second_does_not_want_the_same_name(rig: Rig) -> None:
+    names = []
+    for number in range(2):
+        rig.submit(f"{rig.target.name}-{number}")
+        names.append(rig.wait_for_end(f"{rig.target.name}-{number}")["results"][0]["artifact"])
+
+    assert len(set(names)) == 2
+    assert failed_folder(rig) == []

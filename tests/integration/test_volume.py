@@ -1,0 +1,207 @@
+"""The request volume breaks under the daemon: gone, replaced, full, read-only; it tells, and goes on by itself."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.disks import a_disk, fill, remount
+from tests.integration.serving import a_listening_server, failed_folder, serving
+from tests.rig import Rig, a_rig, wait_for
+
+TOLD = "the request volume is gone; beginning again"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with serving(tmp_path / "rig", "neo4j", "movies") as rig:
+        yield rig
+        assert rig.daemons[-1].poll() is None, "it lived through all of it"
+        rig.stop(rig.daemons[-1])
+        assert rig.processes() == []
+        assert "defect" not in rig.log.read_text()
+
+
+def begin_again(rig: Rig) -> None:
+    """Wait until the daemon has found what lies there now."""
+    rig.wait_for_output(TOLD, 35)
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 10)
+
+
+def run_until_written(rig: Rig, name: str) -> None:
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "end"}, "ignore_sigterm"])
+    rig.submit(name)
+    rig.wait_for_output("Finished artifact creation")
+
+
+@pytest.mark.parametrize("how", ["moved away", "deleted"])
+def test_a_folder_that_is_replaced_is_taken_up_anew(rig: Rig, how: str) -> None:
+    rig.submit("before")
+    rig.wait_for_end("before")
+    if how == "deleted":
+        shutil.rmtree(rig.requests)
+    else:
+        rig.requests.rename(rig.folder / "moved")
+    rig.requests.mkdir()
+    begin_again(rig)
+
+    forgotten = rig.lines("get", "before")
+    rig.post("posted")
+    rig.submit("submitted")
+
+    assert forgotten[0]["error"]["code"] == "request_rejected"
+    assert rig.wait_for_end("posted")["state"] == "succeeded"
+    assert rig.wait_for_end("submitted")["state"] == "succeeded"
+    assert [document["id"] for document in rig.documents()] == ["posted", "submitted"]
+
+
+def test_a_folder_that_is_missing_for_a_while_is_waited_for(rig: Rig) -> None:
+    rig.requests.rename(rig.folder / "moved")
+    rig.wait_for_output("the request volume can't be used", 35)
+
+    (rig.folder / "moved").rename(rig.requests)
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 15)
+
+    rig.submit("after")
+    assert rig.wait_for_end("after")["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("what", ["the folder", "the lock", "the documents' folder"])
+def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, what: str) -> None:
+    run_until_written(rig, "runs")
+    match what:
+        case "the folder":
+            shutil.rmtree(rig.requests)
+            rig.requests.mkdir()
+        case "the lock":
+            (rig.requests / "sidecar.lock").rename(rig.folder / "lock")
+            (rig.requests / "sidecar.lock").touch()
+        case _:
+            shutil.rmtree(rig.requests / "status")
+    begin_again(rig)
+
+    assert rig.processes() == []
+    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
+    if what == "the lock":
+        document = rig.wait_for_end("runs")
+        assert (document["code"], document["retryable"]) == ("backup_interrupted", True)
+        assert "request volume" in document["message"]
+    else:
+        assert rig.documents() == []
+    if what == "the folder":
+        assert not (rig.requests / "backup.status").exists(), "what was known of the old folder is forgotten"
+    rig.set_knobs()
+    rig.submit("after")
+    assert rig.wait_for_end("after")["state"] == "succeeded"
+
+
+def test_no_status_of_the_old_folder_reaches_the_new_one(rig: Rig) -> None:
+    (rig.requests / "backup.status").mkdir()
+    rig.submit("before")
+    rig.wait_for_end("before")
+    rig.wait_for_output("backup.status can't be written")
+
+    shutil.rmtree(rig.requests)
+    rig.requests.mkdir()
+    begin_again(rig)
+
+    with pytest.raises(AssertionError, match="not so within"):
+        wait_for(lambda: (rig.requests / "backup.status").exists(), 3)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Rig]:
+    """A sidecar with a request volume of its own, of 1 MiB."""
+    with a_listening_server() as address, a_rig(tmp_path / "rig", "neo4j", "movies") as rig:
+        rig.environment["NEO4J_BACKUP_FROM"] = address
+        with a_disk(rig.requests, size="1m"):
+            rig.start()
+            yield rig
+            rig.stop(rig.daemons[-1])
+            assert "defect" not in rig.log.read_text()
+
+
+def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig) -> None:
+    filler = fill(small.requests)
+
+    refused = small.submit("full")
+    filler.unlink()
+    accepted = small.submit("full")
+
+    assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("insufficient_space", 5)
+    assert "nothing was accepted" in refused["error"]["message"]
+    assert accepted["status"]["state"] == "queued"
+    assert small.wait_for_end("full")["state"] == "succeeded"
+
+
+def test_a_letter_in_a_full_request_volume_is_answered_once_there_is_room(small: Rig) -> None:
+    (small.requests / "mine").write_text(
+        json.dumps({"id": "posted", "path": str(small.target), "type": "FULL", "database": "neo4j"})
+    )
+    filler = fill(small.requests)
+    (small.requests / "mine").rename(small.requests / "backup.request")
+    small.wait_for_output("can't be put on the disk yet")
+
+    filler.unlink()
+
+    assert small.wait_for_end("posted")["state"] == "succeeded"
+
+
+def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_nothing_about_it(small: Rig) -> None:
+    small.set_knobs(faults=[{"fault": "hang", "seconds": 1.5}])
+    small.submit("runs")
+    wait_for(lambda: len(small.processes()) >= 2, 10)
+    filler = fill(small.requests)
+    small.wait_for_output("a status can't be written; trying again")
+    during = small.lines("get", "runs")[0]
+
+    filler.unlink()
+    document = small.wait_for_end("runs")
+
+    assert during["status"]["state"] == "running"
+    assert (document["state"], document["exit_code"]) == ("succeeded", 0)
+    assert small.artifacts() == [document["results"][0]["artifact"]]
+    wait_for(lambda: small.leftovers() == [], 5)
+
+
+def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small: Rig) -> None:
+    # A target with many artifacts has a long listing: more than what is left after the status.
+    small.target.mkdir(parents=True)
+    for number in range(900):
+        (small.target / f"movies-2026-01-01T00-{number // 60:02}-{number % 60:02}.backup").touch()
+    small.set_knobs(faults=[{"fault": "hang", "database": "neo4j"}])
+    small.submit("first")
+    small.submit("long", database="movies")
+    wait_for(lambda: len(small.processes()) >= 2, 10)
+    fill(small.requests, leave=32 * 1024)
+
+    small.lines("cancel", "first")
+    document = small.wait_for_end("long")
+
+    assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+    assert "request volume is full" in document["message"]
+    assert [start["argv"][-1] for start in small.invocations()] == ["neo4j"]
+
+
+def test_a_volume_that_is_missing_or_read_only_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "missing") as missing, a_rig(tmp_path / "read-only") as read_only:
+        missing.requests.rmdir()
+        with a_disk(read_only.requests):
+            remount(read_only.requests, "ro")
+            for rig in (missing, read_only):
+                rig.start(ready=False)
+            for rig in (missing, read_only):
+                rig.wait_for_output("the request volume can't be used; it is tried again")
+                (told,) = rig.lines("probe")
+                assert (told["error"]["code"], told["error"]["exit_code"]) == ("transport_error", 12)
+
+            missing.requests.mkdir()
+            remount(read_only.requests, "rw")
+
+            for rig in (missing, read_only):
+                rig.wait_until_ready(rig.daemons[-1])
+                rig.stop(rig.daemons[-1])
+            assert os.listdir(read_only.requests) != []

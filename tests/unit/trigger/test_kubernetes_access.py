@@ -1,0 +1,264 @@
+"""How the way to a cluster is found: this pod's service account, a kubeconfig, a proxy."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from shared.errors import ConfigurationError
+from trigger.transport.kubernetes_access import Access, open_access
+from trigger.transport.proxies import environment_proxy, parse_proxy
+
+POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a certificate authority's own certificate."""
+    folder = tmp_path_factory.mktemp("authority")
+    made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test"]
+    subprocess.run(
+        ["openssl", *made, "-keyout", str(folder / "key"), "-out", str(folder / "crt")], check=True, capture_output=True
+    )
+    return folder / "crt"
+
+
+@pytest.fixture
+def account(tmp_path: Path, authority: Path) -> str:
+    """Give the folder of a service account, as it lies in a pod."""
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    (folder / "ca.crt").write_bytes(authority.read_bytes())
+    (folder / "namespace").write_text("shop")
+    (folder / "token").write_text("first\n")
+    return str(folder)
+
+
+# Any: a document of YAML.
+def write_kubeconfig(path: Path, *, user: dict[str, Any], cluster: dict[str, Any] | None = None) -> str:
+    server = {"server": "https://cluster.test:6443", **(cluster or {})}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": server}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c", "user": "u"}},
+            {"name": "two", "context": {"cluster": "c", "user": "u", "namespace": "shop"}},
+        ],
+        "current-context": "one",
+    }
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def test_in_a_pod_its_service_account_is_used_and_its_token_read_each_time(account: str) -> None:
+    access = open_access(None, POD, account)
+    before = access.authorization()
+    Path(account, "token").write_text("second")
+
+    assert (before, access.authorization()) == ("Bearer first", "Bearer second")
+    assert access.server.geturl() == "https://10.96.0.1:443"
+    assert (access.namespace, access.server_name, access.context) == ("shop", "10.96.0.1", None)
+    assert access.tls is not None
+    assert access.tls.check_hostname
+
+
+def test_a_service_of_ipv6_is_an_address_too(account: str) -> None:
+    access = open_access(None, POD | {"KUBERNETES_SERVICE_HOST": "fd00::1"}, account)
+
+    assert (access.server.hostname, access.server.port) == ("fd00::1", 443)
+
+
+def test_what_is_missing_in_a_pod_is_told(account: str) -> None:
+    with pytest.raises(ConfigurationError, match="KUBERNETES_SERVICE_HOST"):
+        open_access(None, {}, account)
+
+    Path(account, "namespace").unlink()
+    with pytest.raises(ConfigurationError, match=r"can't be used: .*namespace"):
+        open_access(None, POD, account)
+
+
+def test_a_token_that_goes_away_is_told(account: str) -> None:
+    access = open_access(None, POD, account)
+    Path(account, "token").unlink()
+
+    with pytest.raises(ConfigurationError, match=r"token .* can't be read"):
+        access.authorization()
+
+
+def test_a_kubeconfig_that_is_named_goes_before_the_pod_s_own_account(tmp_path: Path, account: str) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "t"})
+
+    access = open_access(None, POD | {"KUBECONFIG": path}, account)
+
+    assert access.server.geturl() == "https://cluster.test:6443"
+    assert (access.authorization(), access.namespace, access.context) == ("Bearer t", "default", "one")
+
+
+def test_a_context_brings_its_namespace(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "t"})
+
+    access = open_access("two", {"KUBECONFIG": path}, str(tmp_path))
+
+    assert (access.namespace, access.context) == ("shop", "two")
+    assert access.source == f"the context two of {path}"
+
+
+def test_a_certificate_s_name_may_be_another_than_the_server_s(tmp_path: Path, authority: Path) -> None:
+    cluster = {"certificate-authority": str(authority), "tls-server-name": "api.internal"}
+
+    access = open_access(None, {"KUBECONFIG": write_kubeconfig(tmp_path / "c", user={}, cluster=cluster)}, "/none")
+
+    assert access.server_name == "api.internal"
+    assert access.authorization() == ""
+
+
+def test_a_server_that_is_not_to_be_verified_is_not(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "c", user={"token": "t"}, cluster={"insecure-skip-tls-verify": True})
+
+    access = open_access(None, {"KUBECONFIG": path}, "/none")
+
+    assert access.tls is not None
+    assert not access.tls.check_hostname
+
+
+def test_a_login_program_is_run_for_its_token(tmp_path: Path) -> None:
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "from-the-program"},
+    }
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-c", f"print({json.dumps(json.dumps(credential))})"],
+        "interactiveMode": "Never",
+    }
+
+    access = open_access(None, {"KUBECONFIG": write_kubeconfig(tmp_path / "c", user={"exec": plugin})}, "/none")
+
+    assert access.authorization() == "Bearer from-the-program"
+
+
+@pytest.mark.parametrize(
+    ("content", "context"),
+    [
+        (None, None),
+        ("", None),
+        ("nonsense", None),
+        ("clusters: [", None),
+        ("apiVersion: v1\nkind: Config\ncontexts: []\n", None),
+        ("apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x}]\nclusters: []\nusers: []\n", None),
+        ("apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: []\nclusters: []\nusers: []\n", "y"),
+    ],
+)
+def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str | None, context: str | None) -> None:
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(ConfigurationError, match=r"the kubeconfig .*config can't be used") as error:
+        open_access(context, {"KUBECONFIG": str(path)}, "/none")
+
+    assert "`kubectl config get-contexts`" in error.value.hint
+
+
+def test_without_the_library_a_kubeconfig_says_what_to_install(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "t"})
+    script = (
+        "import sys; sys.modules['kubernetes'] = None; sys.modules['websocket'] = None\n"
+        "from shared.errors import ConfigurationError\n"
+        "from trigger.transport.kubernetes import KubernetesTransport, Target\n"
+        "from trigger.transport.kubernetes_access import Access, open_access\n"
+        "for work in (lambda: open_access(None, {'KUBECONFIG': sys.argv[1]}, '/none'),\n"
+        "             lambda: KubernetesTransport(Target(pod='x')).run(['probe'])):\n"
+        "    try:\n"
+        "        work()\n"
+        "    except ConfigurationError as error:\n"
+        "        print(error.hint)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == ["Install it: pip install 'neo4j-backup[kubernetes]'"] * 2
+
+
+def test_in_a_pod_the_big_library_stays_out(account: str) -> None:
+    script = (
+        "import sys\n"
+        "from trigger.transport.kubernetes_access import open_access\n"
+        f"open_access(None, {POD!r}, sys.argv[1])\n"
+        "import trigger.transport.kubernetes_cluster, trigger.transport.kubernetes_exchange\n"
+        "print(sorted({'kubernetes', 'yaml', 'requests', 'urllib3'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, account], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy", "asked"),
+    [
+        ("https://cluster.test", "", True),
+        ("https://cluster.test", "cluster.test", False),
+        ("https://api.cluster.test", ".cluster.test", False),
+        ("https://api.cluster.test", "cluster.test", False),
+        ("https://mycluster.test", "cluster.test", True),
+        ("https://10.96.0.1:443", "192.168.0.0/16, 10.0.0.0/8", False),
+        ("https://10.96.0.1:443", "10.0.0.0/16", True),
+        ("https://[fd00::1]:443", "fd00::/8", False),
+        ("https://cluster.test", "*", False),
+        ("http://cluster.test", "", False),
+    ],
+)
+def test_the_environment_s_proxy_is_used_but_for_what_it_excepts(server: str, no_proxy: str, asked: bool) -> None:
+    found = environment_proxy(urlsplit(server), {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": no_proxy})
+
+    assert found == ("http://proxy:3128" if asked else None)
+
+
+def test_a_proxy_is_named_by_its_address_or_its_name_and_port() -> None:
+    assert parse_proxy("proxy:3128").port == 3128
+    assert parse_proxy("http://me:secret@proxy").hostname == "proxy"
+
+
+@pytest.mark.parametrize("address", ["socks5://me:secret@proxy:1080", "https://proxy", "http://", "http://proxy:port"])
+def test_a_proxy_that_is_no_http_proxy_is_told_without_its_secret(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="has to be http://HOST:PORT") as error:
+        parse_proxy(address)
+
+    assert "secret" not in error.value.message
+
+
+def test_a_cluster_s_own_proxy_goes_before_the_environment_s(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "c", user={"token": "t"}, cluster={"proxy-url": "http://own:1"})
+
+    access = open_access(None, {"KUBECONFIG": path, "HTTPS_PROXY": "http://other:2"}, "/none")
+
+    assert _proxy(access) == "http://own:1"
+
+
+def test_a_cluster_without_a_proxy_of_its_own_has_the_environment_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_kubeconfig(tmp_path / "c", user={"token": "t"})
+    # The library looks there by itself.
+    monkeypatch.setenv("HTTPS_PROXY", "http://other:2")
+    environment = {"KUBECONFIG": path, "HTTPS_PROXY": "http://other:2"}
+
+    with_proxy = open_access(None, environment, "/none")
+    without = open_access(None, environment | {"NO_PROXY": "cluster.test"}, "/none")
+
+    assert _proxy(with_proxy) == "http://other:2"
+    assert _proxy(without) is None
+
+
+def _proxy(access: Access) -> str | None:
+    return None if access.proxy is None else access.proxy.geturl()
