@@ -17,7 +17,7 @@ help:
 	  { echo "make: $(PYTHON) is older than 3.11; name a later one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@
 
 demo: .venv/.ready
