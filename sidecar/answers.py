@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import islice
 from typing import Any, Protocol
@@ -104,7 +105,7 @@ class Answers:
     def _list(self, given: str) -> Iterator[dict[str, Any]]:
         # One at a time: a thousand documents held at once would stay ours, 3 MiB of the 40 that we may idle with.
         limit = _options(given).get("limit", _LIST_LIMIT)
-        if not isinstance(limit, int) or not 0 < limit <= _LIST_LIMIT:
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit <= _LIST_LIMIT:
             raise RequestRejected(f"the limit has to be a number from 1 to {_LIST_LIMIT}")
         for document in islice(self._records.newest_first(), limit):
             yield _status(document)
@@ -132,15 +133,17 @@ class Answers:
     async def _log(self, name: str) -> Lines:
         document = self._intake.find(name)
         try:
-            descriptor = os.open(
-                f"{document.id}.log", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._volume.logs
-            )
+            # O_NONBLOCK: who shares the volume may put a FIFO there, which would hold up the loop.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(f"{document.id}.log", flags, dir_fd=self._volume.logs)
         except FileNotFoundError:
             return
         except OSError as error:
             raise ConfigurationError(f"the log of {document.id} can't be read: {error.strerror}") from error
         kept = b""
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigurationError(f"the log of {document.id} can't be read: it is not a plain file")
             while chunk := os.read(descriptor, _LOG_CHUNK):
                 whole, newline, rest = (kept + chunk).rpartition(b"\n")
                 if not newline:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import BackupError
@@ -21,6 +22,7 @@ from sidecar.target import Target
 from sidecar.temporary import file_system_of
 
 CONNECT_SECONDS = 3.0
+DISK_SECONDS = 10.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -55,14 +57,11 @@ async def gather_facts(
     least_free: int | None,
 ) -> Facts:
     """Check what can be checked right after a run that failed."""
-    connects = await takes_connections(settings.from_, CONNECT_SECONDS)
-    server, writable, temporary_free = await asyncio.gather(
+    connects, server, disks = await asyncio.gather(
+        takes_connections(settings.from_, CONNECT_SECONDS),
         asyncio.to_thread(server_version),
-        asyncio.to_thread(_is_writable, target),
-        asyncio.to_thread(_free_bytes, plan.temporary),
+        _look_in_time(lambda: _look(plan, target, settings)),
     )
-    databases = Path(settings.data, "databases")
-    beside = all(address.rpartition(":")[0] in _LOOPBACK for address in settings.from_) and databases.is_dir()
     return Facts(
         exit=exit_,
         observed=observed,
@@ -73,16 +72,46 @@ async def gather_facts(
         version=prepared.version,
         options=settings.options,
         connects=connects,
-        database_folder=(databases / plan.database).is_dir() if beside else None,
-        database_open=store_open(databases, plan.database) if beside else None,
-        target_writable=writable,
-        temp_writable=os.access(plan.temporary, os.W_OK) if os.path.isdir(plan.temporary) else None,
+        database_folder=disks.database_folder,
+        database_open=disks.database_open,
+        target_writable=disks.target_writable,
+        temp_writable=disks.temporary_writable,
         target_free=least_free,
-        temp_free=temporary_free,
+        temp_free=disks.temporary_free,
         oom_killed=oom_killed,
         chain=_has_chain(plan.heads, target, plan, overlap_allowed=prepared.version.overlap_allowed),
         enterprise=prepared.enterprise,
         server_version=server,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Disks:
+    """What a look at the disks told; None is what it didn't tell."""
+
+    database_folder: bool | None = None
+    database_open: bool | None = None
+    target_writable: bool | None = None
+    temporary_writable: bool | None = None
+    temporary_free: int | None = None
+
+
+async def _look_in_time(look: Callable[[], _Disks]) -> _Disks:
+    """Look in a thread; a disk that doesn't answer tells nothing."""
+    looking = asyncio.ensure_future(asyncio.to_thread(look))
+    done, _ = await asyncio.wait({looking}, timeout=DISK_SECONDS)
+    return looking.result() if done else _Disks()
+
+
+def _look(plan: Plan, target: Target, settings: Settings) -> _Disks:
+    databases = Path(settings.data, "databases")
+    beside = all(address.rpartition(":")[0] in _LOOPBACK for address in settings.from_) and databases.is_dir()
+    return _Disks(
+        database_folder=(databases / plan.database).is_dir() if beside else None,
+        database_open=store_open(databases, plan.database) if beside else None,
+        target_writable=_is_writable(target),
+        temporary_writable=os.access(plan.temporary, os.W_OK) if os.path.isdir(plan.temporary) else None,
+        temporary_free=_free_bytes(plan.temporary),
     )
 
 

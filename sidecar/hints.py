@@ -29,6 +29,7 @@ _ASKED: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     DirDeletedEvent,
 ]
+_AGAIN_SECONDS = 60.0
 log = logging.getLogger("sidecar.hints")
 
 
@@ -62,20 +63,27 @@ class Hints:
         self._handler = _Filter(folder, self._pass_on)
         self._observer: BaseObserver | None = None
         self._told = False
+        self._again_at = 0.0
 
     def _pass_on(self) -> None:
         self._loop.call_soon_threadsafe(self._tell)
 
     def ensure(self) -> bool:
-        """Start watching where nothing watches any more; say whether hints come."""
+        """Start watching where nothing watches any more, at most once a minute; say whether hints come."""
         if self._alive():
             return True
         self.close()
-        observer = Observer()
+        if self._loop.time() < self._again_at:
+            return False
+        observer: BaseObserver | None = None
         try:
+            # Observer() takes an inotify instance, start() a watch in it: a node may be out of either.
+            observer = Observer()
             observer.schedule(self._handler, self._folder, recursive=False, event_filter=_ASKED)
             observer.start()
         except OSError as error:
+            _end(observer)
+            self._again_at = self._loop.time() + _AGAIN_SECONDS
             if not self._told:
                 log.warning(
                     "the folder can't be watched, so it is looked at every few seconds instead",
@@ -90,9 +98,7 @@ class Hints:
     def close(self) -> None:
         """Stop watching."""
         observer, self._observer = self._observer, None
-        if observer is not None and observer.is_alive():
-            observer.stop()
-            observer.join(5.0)
+        _end(observer)
 
     def _alive(self) -> bool:
         # Deleting the folder kills the emitter while the observer says that it lives.
@@ -103,3 +109,12 @@ class Hints:
             and bool(observer.emitters)
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
+
+
+def _end(observer: BaseObserver | None) -> None:
+    """Stop an observer, also one whose start failed half-way: its descriptors and threads are let go of."""
+    if observer is None:
+        return
+    observer.stop()
+    if observer.is_alive():
+        observer.join(5.0)

@@ -11,6 +11,7 @@ from shared.protocol import BackupRequest, MailboxRequest, Submission
 from shared.text import printable
 from shared.wire import ID_RULE, is_id, is_request_name
 from sidecar.clock import Clock
+from sidecar.conclusion import settle
 from sidecar.document import LAST_ATTEMPT, DatabaseResult, Document
 from sidecar.mailbox import Letter
 from sidecar.records import Records, attempt_name
@@ -85,14 +86,12 @@ class Intake:
         """
         document = self.find(name)
         if document.state is State.QUEUED:
-            error = BackupCancelled("the request was cancelled before its turn")
-            return self._records.publish(document.end(State.CANCELLED, self._clock.now(), error))
+            return self._cancel(document, BackupCancelled("the request was cancelled before its turn"))
         if not document.final:
             return document if document.cancel_requested else self._records.publish(_cancelling(document))
         if may_try_again(document):
             error = BackupCancelled("the request was cancelled after an attempt had failed")
-            following = self._next(document, word=None)
-            return self._records.publish(following.end(State.CANCELLED, self._clock.now(), error))
+            return self._cancel(self._next(document, word=None), error)
         return document
 
     def find(self, name: str) -> Document:
@@ -157,6 +156,10 @@ class Intake:
             result if result.state in _DONE else DatabaseResult(database=result.database) for result in document.results
         )
         return following.changed(attempt=attempt, results=kept)
+
+    def _cancel(self, document: Document, error: BackupCancelled) -> Document:
+        settled = document.changed(results=settle(document.results, error))
+        return self._records.publish(settled.end(State.CANCELLED, self._clock.now(), error))
 
     def _refuse(self, letter: Letter, error: BackupError) -> None:
         moment = self._clock.moment()

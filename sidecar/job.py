@@ -4,19 +4,27 @@ import asyncio
 import contextlib
 import logging
 
-from shared.errors import BackupError, BackupInterrupted, ConfigurationError, InternalError, RequestExpired
+from shared.errors import (
+    BackupError,
+    BackupInterrupted,
+    ConfigurationError,
+    InternalError,
+    RequestExpired,
+    RequestRejected,
+)
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, Progress
+from sidecar.acceptance import Acceptance
 from sidecar.clock import Moment
 from sidecar.conclusion import cancelled, conclude, settle
 from sidecar.data_folder import databases_held
 from sidecar.document import DatabaseResult, Document
 from sidecar.neo4j_admin.databases import expand
-from sidecar.outcome import Outcome
+from sidecar.outcome import Outcome, defect
 from sidecar.parts import Parts
 from sidecar.preparation import Prepared
 from sidecar.records import Records
-from sidecar.run import Run
+from sidecar.run import FOLDER_SECONDS, Run
 from sidecar.run_record import RunRecord
 from sidecar.stop_sign import StopSign
 from sidecar.volume import Volume, VolumeLost
@@ -73,9 +81,9 @@ class Job:
             raise
         except BackupError as error:
             await self._finish(error)
-        except Exception as defect:
+        except Exception as error:
             log.exception("a request met a defect", extra={"id": self.name})
-            await self._finish(InternalError(f"the sidecar has a defect ({type(defect).__name__}): see its log"))
+            await self._finish(defect(error))
 
     @property
     def _document(self) -> Document:
@@ -123,7 +131,11 @@ class Job:
     async def _databases(self, request: BackupRequest) -> tuple[tuple[DatabaseResult, ...], frozenset[str]]:
         """Give a result to fill for each database, and the names that the request named itself."""
         data = self._parts.settings.data
-        held = await asyncio.to_thread(databases_held, data)
+        late = ConfigurationError(
+            f"{data} or {request.path} didn't answer within {FOLDER_SECONDS:.0f} s",
+            hint="A volume hangs or is very slow: see how the node and the storage are.",
+        )
+        held = await self._sign.guard(asyncio.to_thread(self._look, request), FOLDER_SECONDS, late)
         expansion = expand(request.database or (), held or ())
         if held is None and len(expansion.named) < len(request.database or ("*",)):
             raise ConfigurationError(
@@ -145,6 +157,14 @@ class Job:
         # An earlier attempt's databases stay in the request also where one was dropped meanwhile.
         gone = tuple(result for name, result in there.items() if name not in expansion.databases)
         return (*fresh, *gone), expansion.named
+
+    def _look(self, request: BackupRequest) -> tuple[str, ...] | None:
+        """Check the request again, since settings and folders may be others by now; give the databases held."""
+        try:
+            Acceptance(self._parts.settings).check(request)
+        except RequestRejected as error:
+            raise ConfigurationError(error.message, hint=error.hint) from error
+        return databases_held(self._parts.settings.data)
 
     async def _run_one(
         self, database: str, request: BackupRequest, prepared: Prepared, named: frozenset[str]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from shared.errors import BackupError
+from sidecar.path_rules import check_target
 from sidecar.proof import new_artifacts, to_set_aside
 from sidecar.run_record import RunRecord
 from sidecar.target import Target, open_target
@@ -12,10 +13,13 @@ from sidecar.temporary import clear_temporary
 def set_aside_new(target: Target, database: str, before: Collection[str]) -> tuple[str, ...]:
     """Move what is new of ``database`` to ``.failed/``; say what was done with each file and what could not be."""
     known = frozenset(before)
-    after = target.listing(database)
-    heads = target.heads(new_artifacts(database, known, after))
-    names = to_set_aside(database, known, after, heads)
-    done = target.set_aside(names)
+    try:
+        after = target.listing(database)
+        heads = target.heads(new_artifacts(database, known, after))
+        names = to_set_aside(database, known, after, heads)
+        done = target.set_aside(names)
+    except (BackupError, OSError) as error:
+        return (f"what it left in {target.path} could not be set aside: {error}",)
     said = [f"{name} was set aside in .failed/" for name in done.moved]
     said += [f"{name} could not be set aside: {reason}" for name, reason in done.left.items()]
     stayed = [name for name in new_artifacts(database, known, after) if name not in names]
@@ -30,6 +34,8 @@ def clean_up(record: RunRecord, roots: Sequence[str]) -> tuple[str, ...]:
     """
     said: list[str] = []
     try:
+        # Whoever shares the volume may have written the record.
+        check_target(record.target, roots)
         with open_target(record.target, roots, create=False) as target:
             said += set_aside_new(target, record.database, record.listing)
     except BackupError as error:

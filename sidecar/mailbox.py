@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared.wire import REQUEST_LIMIT, WireError, decode
 from sidecar.clock import Clock
-from sidecar.files import NotAFile, kind_of, read_bounded
+from sidecar.files import NotAFile, kind_of, read_bounded, write_whole
 from sidecar.volume import MAILBOX, Volume
 
 STILL_SECONDS = 2.0
@@ -144,17 +144,19 @@ class Mailbox:
     def _refuse(self, taken: str) -> None:
         """Keep what was no request for a person to look at, the newest few, each bounded."""
         try:
-            found = os.stat(taken, dir_fd=self._volume.root, follow_symlinks=False)
-            if found.st_size > REQUEST_LIMIT and kind_of(found.st_mode) == "a file":
-                os.truncate(f"/proc/self/fd/{self._volume.root}/{taken}", REQUEST_LIMIT)
             # The number sorts: the wall clock may have been set back.
             number = max((_number(name) for name in os.listdir(self._volume.refused)), default=0) + 1
-            os.rename(
-                taken,
-                f"{number:08d}-{taken.removeprefix(TAKEN)}",
-                src_dir_fd=self._volume.root,
-                dst_dir_fd=self._volume.refused,
-            )
+            name = f"{number:08d}-{taken.removeprefix(TAKEN)}"
+            try:
+                data, _ = read_bounded(self._volume.root, taken, REQUEST_LIMIT)
+            except NotAFile:
+                os.rename(taken, name, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.refused)
+            else:
+                # A copy: who wrote it may hold it open, or have it under another name, and make it longer.
+                write_whole(self._volume.refused, name, data[:REQUEST_LIMIT])
+                os.unlink(taken, dir_fd=self._volume.root)
+        except FileNotFoundError:
+            return
         except OSError as error:
             log.warning("what was refused could not be kept", extra={"file": taken, "error": str(error)})
             with contextlib.suppress(OSError):
@@ -165,7 +167,8 @@ class Mailbox:
     def _sweep_refused(self) -> None:
         names = sorted(os.listdir(self._volume.refused), key=_number)
         for name in names[:-KEEP_REFUSED_FILES]:
-            with contextlib.suppress(OSError):
+            # A folder may be nested deeper than Python goes down: then it stays.
+            with contextlib.suppress(OSError, RecursionError):
                 if kind_of(os.stat(name, dir_fd=self._volume.refused, follow_symlinks=False).st_mode) == "a folder":
                     shutil.rmtree(name, dir_fd=self._volume.refused)
                 else:

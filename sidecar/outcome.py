@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.errors import BackupCancelled, BackupError
+from shared.errors import BackupCancelled, BackupError, InternalError
 from shared.lifecycle import ResultState
 from shared.sizes import format_size
 from sidecar.document import DatabaseResult
@@ -49,6 +49,11 @@ def failed(database: str, error: BackupError) -> DatabaseResult:
 def skipped(database: str, reason: str) -> DatabaseResult:
     """Give the result of a database that nobody named and that can't be backed up now."""
     return DatabaseResult(database=database, state=ResultState.SKIPPED, message=reason)
+
+
+def defect(found: Exception) -> InternalError:
+    """Give the error of a request or a run that met a defect of ours."""
+    return InternalError(f"the sidecar has a defect ({type(found).__name__}): its log has the traceback")
 
 
 def noted(result: DatabaseResult, notes: tuple[str, ...]) -> DatabaseResult:

@@ -19,6 +19,7 @@ DOCUMENT_LIMIT = 4 * 1024 * 1024
 KEEP_ENDED = 1000
 KEEP_REFUSED = 100
 KEEP_LOG_BYTES = 256 * 1024 * 1024
+_SWEEP_EVERY = 20
 _SUFFIX = ".json"
 log = logging.getLogger("sidecar.records")
 
@@ -44,6 +45,7 @@ class Records:
         self._ended: dict[str, Entry] = {}
         self._foreign: set[str] = set()
         self._watches: dict[str, set[asyncio.Event]] = {}
+        self._ended_since_sweep = 0
         self._next_number = 1
         self._next_revision = 1
         self._newest: tuple[int, str] | None = None
@@ -149,8 +151,14 @@ class Records:
         for event in self._watches.get(name, ()):
             event.set()
 
+    @property
+    def crowded(self) -> bool:
+        """Say whether enough requests have ended since the last sweep for another to be worth it."""
+        return self._ended_since_sweep >= _SWEEP_EVERY
+
     def sweep(self) -> None:
         """Remove the oldest ended documents beyond what is kept, and the oldest logs beyond their size."""
+        self._ended_since_sweep = 0
         busy = {document.base_id for document in self._live.values()}
         refused = sorted(_of(self._ended, rejected=True), key=_by_revision)
         ended = sorted(_of(self._ended, rejected=False), key=_by_revision)
@@ -158,9 +166,11 @@ class Records:
         for name, _ in surplus:
             if name.partition("~")[0] in busy:
                 continue
-            remove(self._volume.logs, f"{name}.log")
-            remove(self._volume.status, name + _SUFFIX)
-            del self._ended[name]
+            with contextlib.suppress(OSError):
+                remove(self._volume.logs, f"{name}.log")
+            with contextlib.suppress(OSError):
+                remove(self._volume.status, name + _SUFFIX)
+                del self._ended[name]
         self._sweep_logs(busy)
 
     def _sweep_logs(self, busy: set[str]) -> None:
@@ -178,8 +188,9 @@ class Records:
         for _, name, size in sorted(sizes):
             if total <= KEEP_LOG_BYTES:
                 break
-            remove(self._volume.logs, name)
-            total -= size
+            with contextlib.suppress(OSError):
+                remove(self._volume.logs, name)
+                total -= size
 
     def _read(self, name: str) -> Document | None:
         try:
@@ -196,6 +207,7 @@ class Records:
             self._newest = (document.revision, document.id)
         if document.final:
             self._live.pop(document.id, None)
+            self._ended_since_sweep += 1
             self._ended[document.id] = Entry(document.state, document.number, document.revision)
         else:
             self._live[document.id] = document

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 from shared.errors import BackupError
 from shared.lifecycle import ResultState, State
@@ -14,6 +15,7 @@ from sidecar.records import Records
 from sidecar.run_record import RunRecord
 from sidecar.volume import Volume
 
+_WORD = re.compile(r"[0-9a-f]{32}")
 log = logging.getLogger("sidecar.recovery")
 
 
@@ -22,7 +24,7 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
 
     Raises OSError where an end can't be told, since nothing may begin before it is.
     """
-    record = RunRecord.read(volume)
+    record = _record_left(volume)
     said: tuple[str, ...] = ()
     if record is not None:
         left = await end_carriers(record.word, parts.settings.grace)
@@ -40,6 +42,12 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
             records.publish(_ended(document, notes, parts))
     if record is not None:
         RunRecord.remove(volume)
+
+
+def _record_left(volume: Volume) -> RunRecord | None:
+    """Give the record of a run that was cut off; None where there is none that a daemon can have written."""
+    record = RunRecord.read(volume)
+    return record if record is not None and _WORD.fullmatch(record.word) else None
 
 
 def _has_result(document: Document, database: str) -> bool:

@@ -1,6 +1,7 @@
 """The backup of one database, from what is checked before it to what is proven after it."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,15 +13,17 @@ from shared.protocol import BackupRequest, Progress
 from sidecar.artifact_names import artifacts_of
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import folder_bytes
+from sidecar.disk_errors import on_request_volume
 from sidecar.document import DatabaseResult
 from sidecar.examination import examine, gather_facts
 from sidecar.execution import Execution
 from sidecar.leftovers import set_aside_new
+from sidecar.measure import Measure
 from sidecar.neo4j_admin.command import secrets as secret_values
 from sidecar.neo4j_admin.command import type_for
 from sidecar.neo4j_admin.diagnosis import diagnose, skippable
 from sidecar.neo4j_admin.output import Observed
-from sidecar.outcome import Outcome, failed, noted, skipped, succeeded, version_warning
+from sidecar.outcome import Outcome, defect, failed, noted, skipped, succeeded, version_warning
 from sidecar.parts import Parts
 from sidecar.plan import Plan, make_plan
 from sidecar.preparation import Prepared
@@ -36,6 +39,7 @@ from sidecar.volume import Volume
 FOLDER_SECONDS = 120.0
 """How long the target may take to answer before a run, and to be tidied after it."""
 PROOF_SECONDS = 6 * 3600.0
+log = logging.getLogger("sidecar.run")
 _VOLUME_HINT = "Its volume hangs or is very slow: see how the node and the storage are."
 _T = TypeVar("_T")
 
@@ -71,9 +75,10 @@ class Run:
         self._observed = Observed(database, secret_values(parts.environment))
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
+        self._bytes = Measure(self._bytes_so_far)
 
     async def execute(self) -> Outcome:
-        """Run it and tell what became of it. Raises OSError where ``run.json`` can't be written."""
+        """Run it and tell what became of it."""
         try:
             target, plan = await self._before(self._look)
         except BackupError as error:
@@ -96,7 +101,7 @@ class Run:
         return Progress(
             database=self._database,
             stage=self._observed.stage,
-            bytes=await asyncio.to_thread(self._bytes_so_far),
+            bytes=await self._bytes.value(),
             elapsed_seconds=round(elapsed, 1),
         )
 
@@ -121,18 +126,26 @@ class Run:
 
     async def _carry_out(self, plan: Plan, target: Target) -> Outcome:
         word = secrets.token_hex(16)
-        RunRecord(
+        record = RunRecord(
             id=self._name,
             database=self._database,
             target=self._request.path,
             listing=tuple(plan.before),
             temporary=plan.temporary,
             word=word,
-        ).write(self._volume)
+        )
+        try:
+            record.write(self._volume)
+        except OSError as error:
+            return Outcome(failed(self._database, on_request_volume(error)))
         try:
             result = await self._attempt(plan, target, word)
         except BackupError as error:
             result = failed(self._database, error)
+        except Exception as error:
+            # Whatever is wrong with us: what the run left has to be set aside.
+            log.exception("a run met a defect", extra={"id": self._name, "database": self._database})
+            result = failed(self._database, defect(error))
         if result.state is not ResultState.SUCCEEDED:
             done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
             result = noted(result, (f"{target.path} doesn't answer and was not tidied",) if done is None else done)
@@ -143,7 +156,7 @@ class Run:
         return Outcome(result, self._observed.tail, await self._warnings())
 
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
-        make_temporary(plan.temporary)
+        await self._before(lambda: make_temporary(plan.temporary))
         execution = Execution(
             self._parts.runner, self._parts.settings, self._volume, target, self._observed, self._stage_changed
         )
@@ -173,13 +186,17 @@ class Run:
 
     async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | Unproven:
         """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""
-        work = asyncio.to_thread(
-            examine, target, plan, self._observed, overlap_allowed=self._prepared.version.overlap_allowed
-        )
+
+        def work() -> Proven | Unproven:
+            return examine(target, plan, self._observed, overlap_allowed=self._prepared.version.overlap_allowed)
+
         if ended.by is not None:
-            return await work
+            judged = await self._after(work)
+            if judged is None:
+                raise ended.by
+            return judged
         late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=_VOLUME_HINT)
-        return await self._sign.guard(work, PROOF_SECONDS, late)
+        return await self._sign.guard(asyncio.to_thread(work), PROOF_SECONDS, late)
 
     async def _warnings(self) -> tuple[str, ...]:
         return version_warning(self._prepared.version, await asyncio.to_thread(server_version))

@@ -20,7 +20,7 @@ from sidecar.mailbox import Letter, Mailbox
 from sidecar.parts import Parts
 from sidecar.records import Records
 from sidecar.recovery import recover
-from sidecar.volume import STATUS, Volume
+from sidecar.volume import STATUS, Volume, VolumeLost
 
 LOOK_SECONDS = 30.0
 UNWATCHED_LOOK_SECONDS = 2.0
@@ -44,13 +44,15 @@ class Session:
         self._hint = asyncio.Event()
         self._stopping = asyncio.Event()
         self._uncopied: Document | None = None
+        self._copying: asyncio.TimerHandle | None = None
+        self._copy_failed = False
         self._watched = False
         self._started = parts.clock.moment()
 
     async def run(self) -> None:
         """Recover what an earlier daemon left, then serve until stopped or the volume is lost."""
-        sweep_temporary(self._volume.root)
-        sweep_temporary(self._volume.status)
+        for folder in (self._volume.root, self._volume.status, self._volume.refused):
+            sweep_temporary(folder)
         self._records.load()
         await recover(self._volume, self._records, self._parts)
         self._mailbox.recover(self._records.carries)
@@ -66,9 +68,13 @@ class Session:
         finally:
             hints.close()
             await listener.close()
+            # A copy that is still to come would find the volume's descriptors closed, or another's in their place.
+            if self._copying is not None:
+                self._copying.cancel()
 
     def stop(self) -> None:
-        """End what runs as interrupted and let ``run`` return."""
+        """Start nothing more, end what runs as interrupted, and let ``run`` return."""
+        self._intake.draining = True
         self._stopping.set()
 
     async def drain(self) -> None:
@@ -97,7 +103,7 @@ class Session:
             done, _ = await asyncio.wait({work, look, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._intake.draining = True
-            self._interrupt("the sidecar was shut down")
+            self._interrupt(_reason(stopped, look))
             look.cancel()
             stopped.cancel()
             idle = asyncio.create_task(self._idle.wait())
@@ -124,8 +130,7 @@ class Session:
             finally:
                 self._job = None
                 self._idle.set()
-            with suppress(OSError):
-                self._records.sweep()
+            self._sweep()
 
     async def _look_after(self, hints: Hints) -> None:
         while True:
@@ -155,6 +160,10 @@ class Session:
             return False
         return True
 
+    def _sweep(self) -> None:
+        with suppress(OSError):
+            self._records.sweep()
+
     def _interrupt(self, why: str) -> None:
         if self._job is not None:
             hint = "Ask again: what was finished before stays, what was cut off is set aside."
@@ -164,9 +173,11 @@ class Session:
         if before is None or before.state is not document.state:
             reason = printable(document.message, 512) or None
             log.info(f"request {document.state}", extra={"id": document.id, "code": document.code, "reason": reason})
+        if document.final and self._records.crowded:
+            asyncio.get_running_loop().call_soon(self._sweep)
         if self._uncopied is None:
             # Not at once: a request's first changes follow each other in milliseconds, and need one copy.
-            asyncio.get_running_loop().call_later(COPY_SECONDS, self._copy_status)
+            self._copy_later(COPY_SECONDS)
         self._uncopied = document
         self._wake.set()
 
@@ -178,8 +189,26 @@ class Session:
             write_whole(self._volume.root, STATUS, document.to_json())
         except OSError as error:
             self._uncopied = document
-            log.warning("backup.status can't be written; trying again", extra={"error": str(error)})
-            asyncio.get_running_loop().call_later(UNWATCHED_LOOK_SECONDS, self._copy_status)
+            if not self._copy_failed:
+                log.warning("backup.status can't be written; trying again", extra={"error": str(error)})
+            self._copy_failed = True
+            self._copy_later(UNWATCHED_LOOK_SECONDS)
+        else:
+            self._copy_failed = False
+
+    def _copy_later(self, seconds: float) -> None:
+        if self._copying is not None:
+            self._copying.cancel()
+        self._copying = asyncio.get_running_loop().call_later(seconds, self._copy_status)
 
     def _checkup(self) -> Checkup:
         return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining)
+
+
+def _reason(stopped: asyncio.Task[bool], look: asyncio.Task[None]) -> str:
+    """Say why a session ends, from those of its tasks that have."""
+    if stopped.done():
+        return "the sidecar was shut down"
+    if look.done() and isinstance(look.exception(), VolumeLost):
+        return "the request volume was replaced"
+    return "the sidecar met a defect"

@@ -87,6 +87,30 @@ TRANSPORT_OPTIONS = (
         help="The sidecar watches this folder, its request volume, on this machine.",
     ),
     option("--docker", metavar="CONTAINER", type=Filled(), help="The sidecar runs in this Docker container."),
+    option("--pod", metavar="NAME", type=Filled(), help="The sidecar runs in this Kubernetes pod."),
+    option(
+        "--selector",
+        metavar="LABELS",
+        type=Filled(),
+        help="The sidecar runs in the only Kubernetes pod with these labels.",
+    ),
+    option(
+        "--namespace",
+        metavar="NAME",
+        type=Filled(),
+        show_default="the context's, in a pod its own",
+        help="The pod's namespace.",
+    ),
+    option(
+        "--container", metavar="NAME", type=Filled(), default="neo4j-backup-sidecar", help="The sidecar in the pod."
+    ),
+    option(
+        "--context",
+        metavar="NAME",
+        type=Filled(),
+        show_default="in a pod its service account, else the current one",
+        help="The kubeconfig's context.",
+    ),
 )
 """What is in ``trigger.reach.WAYS``, for the command line."""
 
@@ -140,7 +164,7 @@ def refuse_empty(context: click.Context, name: str) -> None:
         raise click.BadParameter(
             f"the environment variable {variable} is empty; set it, or take it away.",
             ctx=context,
-            param_hint=f"--{name}",
+            param_hint=f"--{name.replace('_', '-')}",
         )
 
 

@@ -1,5 +1,6 @@
 """Which way to the sidecar the options name; one more transport is one more Way and its options."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,29 @@ def _docker(values: Values) -> Transport:
     return DockerTransport(values["docker"])
 
 
-WAYS = (Way("local", (), _local), Way("docker", (), _docker))
+def _kubernetes(values: Values) -> Transport:
+    from trigger.transport.kubernetes import KubernetesTransport, Target
+
+    target = Target(values["pod"], values["selector"], values["namespace"], values["container"])
+    return KubernetesTransport(target, values["context"], tell=_tell)
+
+
+def _tell(sentence: str) -> None:
+    from trigger.terminal import Terminal
+
+    terminal = Terminal(sys.stderr)
+    # A live line may be there; an empty one takes its place.
+    terminal.rewrite("")
+    terminal.line(sentence)
+
+
+_IN_KUBERNETES = ("namespace", "container", "context")
+WAYS = (
+    Way("local", (), _local),
+    Way("docker", (), _docker),
+    Way("pod", _IN_KUBERNETES, _kubernetes),
+    Way("selector", _IN_KUBERNETES, _kubernetes),
+)
 
 
 def choose(context: click.Context) -> Reach:
@@ -61,6 +84,8 @@ def choose(context: click.Context) -> Reach:
     way = found[0]
     flags: list[str] = []
     for name in (way.option, *way.belonging):
-        if values.get(name) is not None:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT and values.get(name) is not None:
             flags += [f"--{name.replace('_', '-')}", str(values[name])]
-    return Reach(way.open(values), tuple(flags))
+    # Two ways may share what opens them: what the environment says of the other is not meant.
+    others = {other.option: None for other in WAYS if other is not way}
+    return Reach(way.open({**values, **others}), tuple(flags))

@@ -1,6 +1,7 @@
 """The walk of ``check``: from here over the transport and the daemon to what the sidecar itself looks at."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from shared.errors import BackupError, ConfigurationError, TransportError
 from shared.protocol import Check, CheckState
@@ -16,8 +17,20 @@ _WORDS = {CheckState.OK: "ok", CheckState.FAILED: "FAILED"}
 _UNKNOWN = "?"
 
 
-def walk(client: Client, path: str | None, place: str) -> Iterator[Check]:
-    """Give each check as it is made; the walk ends at the first link that is broken."""
+@runtime_checkable
+class Inspectable(Protocol):
+    """A transport with links of its own to look at."""
+
+    def inspect(self) -> Iterator[Check]:
+        """Give each check as it is made; what begins with ``transport:`` is a link, and a broken one is the last."""
+
+
+def walk(client: Client, path: str | None, place: str, ahead: Iterable[Check] = ()) -> Iterator[Check]:
+    """Give each check as it is made, those ``ahead`` first; the walk ends at the first link that is broken."""
+    for check in ahead:
+        yield check
+        if check.state == CheckState.FAILED and _is_link(check):
+            return
     reached = Check(name=TRANSPORT, state=CheckState.OK, message=f"{place} can be reached")
     try:
         probe = client.probe()
@@ -41,7 +54,7 @@ def verdict(checks: Sequence[Check]) -> int:
     failed = [check for check in checks if check.state == CheckState.FAILED]
     if not failed:
         return 0
-    broken = any(check.name in (TRANSPORT, DAEMON) for check in failed)
+    broken = any(_is_link(check) for check in failed)
     return TransportError.exit_code if broken else ConfigurationError.exit_code
 
 
@@ -54,6 +67,10 @@ def shown(check: Check, *, signs: bool) -> list[str]:
     if check.hint and check.state != CheckState.OK:
         lines.append(f"{'':<{width}} {printable(check.hint)}")
     return lines
+
+
+def _is_link(check: Check) -> bool:
+    return check.name in (TRANSPORT, DAEMON) or check.name.startswith(f"{TRANSPORT}:")
 
 
 def _failed(name: str, error: BackupError) -> Check:

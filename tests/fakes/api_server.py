@@ -45,6 +45,18 @@ class Says:
     pause: float = 0.0
 
 
+def _unmasked(frames: bytes) -> bytes:
+    found = b""
+    while len(frames) > 6:
+        size, start = frames[1] & 0x7F, 2
+        if size == 126:
+            size, start = struct.unpack("!H", frames[2:4])[0], 4
+        mask, payload = frames[start : start + 4], frames[start + 4 : start + 4 + size]
+        found += bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        frames = frames[start + 4 + size :]
+    return found
+
+
 def refuses(status: int, reason: str, message: str) -> Says:
     """Answer as an API server says no."""
     return Says(status, {"kind": "Status", "status": "Failure", "reason": reason, "message": message, "code": status})
@@ -52,10 +64,11 @@ def refuses(status: int, reason: str, message: str) -> Says:
 
 @dataclass(slots=True)
 class Asked:
-    """What a scripted server was asked, and with which credentials."""
+    """What a scripted server was asked, with which credentials, and what an exec's client sent, unmasked."""
 
     paths: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    sent: bytes = b""
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -112,8 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(says.pause)
         self.connection.shutdown(socket.SHUT_WR)
         # What the client still says is taken, or the kernel would cut off what it hasn't read yet.
-        while self.connection.recv(4096):
-            pass
+        taken = b""
+        while chunk := self.connection.recv(4096):
+            taken += chunk
+        self.server.asked.sent += _unmasked(taken)
         self.close_connection = True
 
 

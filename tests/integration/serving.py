@@ -1,12 +1,14 @@
 """A sidecar that serves a whole module of tests, each in a target of its own."""
 
+import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from tests.rig import Rig, a_rig, wait_for
+from tests.rig import FINAL, Rig, a_rig, wait_for
 
 
 @contextmanager
@@ -18,11 +20,11 @@ def a_listening_server() -> Iterator[str]:
 
 @contextmanager
 def serving(
-    folder: Path, *databases: str, version: str = "5.26.28", size: int = 64 * 1024, **environment: str
+    folder: Path, *databases: str, size: int = 64 * 1024, settings: Mapping[str, str] | None = None
 ) -> Iterator[Rig]:
-    """Give a rig whose daemon answers, beside a server that takes connections; ``environment`` are settings."""
-    with a_listening_server() as address, a_rig(folder, *databases, version=version, size=size) as rig:
-        rig.environment |= {"NEO4J_BACKUP_FROM": address} | environment
+    """Give a rig whose daemon answers, beside a server that takes connections; ``settings`` are variables."""
+    with a_listening_server() as address, a_rig(folder, *databases, size=size) as rig:
+        rig.environment |= {"NEO4J_BACKUP_FROM": address, **(settings or {})}
         rig.start()
         yield rig
 
@@ -35,7 +37,13 @@ def lent(rig: Rig) -> Iterator[Rig]:
     rig.journal = rig.folder / f"journal-{number}.jsonl"
     rig.journal.touch()
     rig.set_knobs()
-    yield rig
+    try:
+        yield rig
+    finally:
+        # One that a failing test leaves running would hold up those after it.
+        for document in rig.documents():
+            if document["state"] not in FINAL:
+                talk(rig, asked("cancel", document["id"]))
     assert rig.daemons[-1].poll() is None, f"the sidecar ended: {rig.log.read_text()[-3000:]}"
     assert rig.processes() == []
     # The record of a run goes once its end is told, and the copy of a status is written a moment later.
@@ -46,3 +54,42 @@ def failed_folder(rig: Rig) -> list[str]:
     """Give the names of what was set aside from the rig's target."""
     folder = rig.target / ".failed"
     return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def connected(rig: Rig, seconds: float = 30) -> socket.socket:
+    """Give a connection to the daemon's socket; without a program in between, hundreds cost little."""
+    # A socket's path is short, and a test's folder is not.
+    folder = os.open(rig.requests, os.O_RDONLY | os.O_DIRECTORY)
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(seconds)
+        connection.connect(f"/proc/self/fd/{folder}/sidecar.sock")
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        os.close(folder)
+    return connection
+
+
+def asked(verb: str, name: str | None = None, given: object = "") -> bytes:
+    """Give the line of a courier; ``given`` is its first line of standard input, or what that says as JSON."""
+    said = given if isinstance(given, str) else json.dumps(given)
+    return json.dumps({"verb": verb, "id": name, "input": said}).encode() + b"\n"
+
+
+def talk(rig: Rig, line: bytes, seconds: float = 30) -> list[dict[str, Any]]:
+    """Send bytes to the daemon and give the lines it answers with until it closes."""
+    with connected(rig, seconds) as connection:
+        connection.sendall(line)
+        return [json.loads(answer) for answer in read_all(connection).splitlines()]
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    read = b""
+    # Who is cut off while still sending gets a reset, behind what was said to it.
+    with suppress(ConnectionResetError):
+        while chunk := connection.recv(1 << 16):
+            read += chunk
+    return read

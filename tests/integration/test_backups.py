@@ -35,7 +35,7 @@ NOT_OURS = {
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("backups") / "rig"
-    with serving(folder, "neo4j", **NOT_OURS, AWS_SECRET_ACCESS_KEY="not-to-be-shown") as rig:
+    with serving(folder, "neo4j", settings=NOT_OURS | {"AWS_SECRET_ACCESS_KEY": "not-to-be-shown"}) as rig:
         yield rig
 
 
@@ -197,7 +197,7 @@ def test_neo4j_admin_sees_what_it_needs_and_nothing_else(rig: Rig) -> None:
 @pytest.fixture(scope="module")
 def with_options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("options") / "rig"
-    with serving(folder, "neo4j", **{name: value for name, (value, _) in OPTIONS.items()}) as rig:
+    with serving(folder, "neo4j", settings={name: value for name, (value, _) in OPTIONS.items()}) as rig:
         yield rig
 
 

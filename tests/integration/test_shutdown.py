@@ -34,7 +34,7 @@ class Draining:
 def draining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draining]:
     """A drain that takes more than 10 s, begun at once so that nobody has to wait for it."""
     folder = tmp_path_factory.mktemp("draining") / "rig"
-    with serving(folder, "neo4j", NEO4J_BACKUP_GRACE="12s") as rig:
+    with serving(folder, "neo4j", settings={"NEO4J_BACKUP_GRACE": "12s"}) as rig:
         rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang"}])
         rig.submit("runs")
         rig.submit("waits")

@@ -1,7 +1,7 @@
 """The way to a daemon in a pod: a courier by exec, through the API server."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from trigger.transport.kubernetes_pod import Pod, read_pod
 from trigger.transport.protocol import Exchange
 
 if TYPE_CHECKING:
+    from shared.protocol import Check
     from trigger.transport.kubernetes_cluster import Cluster
 
 COMMAND = ("neo4j-backup-sidecar",)
@@ -66,7 +67,7 @@ class KubernetesTransport:
 
     def run(self, arguments: Sequence[str]) -> Exchange:
         """Start a courier; see the protocol for the errors."""
-        cluster = self.cluster()
+        cluster = self._cluster()
         from trigger.transport.kubernetes_exchange import KubernetesExchange
 
         pod = self._pod
@@ -85,7 +86,13 @@ class KubernetesTransport:
 
         return KubernetesExchange(stream, pod.name, cluster.place, self._command[0], heard=heard, doubt=doubt)
 
-    def cluster(self) -> "Cluster":
+    def inspect(self) -> "Iterator[Check]":
+        """Look at each link to the pod, for ``check``."""
+        from trigger.transport.kubernetes_inspection import inspect
+
+        return inspect(self._cluster, self._look, self._target.pod, self._command)
+
+    def _cluster(self) -> "Cluster":
         """Give the cluster; ConfigurationError where there is no way to one, or no library for it."""
         if self._opened is None:
             try:

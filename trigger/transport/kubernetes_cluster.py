@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from websocket import WebSocket
 
+from shared.text import printable
 from trigger.transport.kubernetes_access import Access
 from trigger.transport.kubernetes_api import FAILURES, Api, Document, Refusal, is_unknown_certificate, pod_path
 from trigger.transport.kubernetes_errors import Place, refused, unreachable
@@ -73,6 +74,13 @@ class Cluster:
         """Give the API server's version."""
         found = self._ask(lambda api: api.get(("version",)), "tell its version")
         return str((found or {}).get("gitVersion") or "of no version told")
+
+    def who(self) -> str:
+        """Give the name that the API server knows us by, "" where it can't tell: before Kubernetes 1.28."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = ("apis", "authentication.k8s.io", "v1", "selfsubjectreviews")
+        found = self._ask(lambda api: api.post(path, review), "say who we are")
+        return printable(str((((found or {}).get("status") or {}).get("userInfo") or {}).get("username") or ""), 200)
 
     def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
         try:

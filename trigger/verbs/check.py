@@ -24,14 +24,15 @@ def check(reach: Reach, path: str | None, output: str) -> int:
     from trigger.progress import Asking
     from trigger.report import answer, answer_json
     from trigger.terminal import Terminal, can_show
-    from trigger.walk import shown, verdict, walk
+    from trigger.walk import Inspectable, shown, verdict, walk
 
     signs = can_show(sys.stdout, "✓✗")
     clock = SystemClock()
     asking = Asking(Terminal(sys.stderr), clock)
     client = Client(reach.transport, asking, Patience(), clock)
     done: list[Check] = []
-    for check in walk(client, path, reach.transport.describe()):
+    ahead = reach.transport.inspect() if isinstance(reach.transport, Inspectable) else ()
+    for check in walk(client, path, reach.transport.describe(), ahead):
         asking.close()
         done.append(check)
         if output == "text":

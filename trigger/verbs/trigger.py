@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.wire import ID_RULE, is_id
 from trigger.options import (
     RULE,
     TYPES,
@@ -39,6 +40,12 @@ from trigger.verbs.verb import Verb
     help="A database, or a pattern with *; may be given again.",
 )
 @option("--id", type=RequestId(new=True), show_default="a random one", help="The request's id.")
+@option(
+    "--job-name",
+    type=Filled(),
+    help="In a Kubernetes Job its name; with --job-uid it makes the id, so that a retry goes on with the same backup.",
+)
+@option("--job-uid", type=Filled(), help="The Job's UID, from its pod's label batch.kubernetes.io/controller-uid.")
 @option("--wait/--no-wait", default=True, help="Wait for the backup's end, or only until it is accepted.")
 @timeout_option
 @connect_option("30s")
@@ -51,6 +58,8 @@ def trigger(
     type: str,  # noqa: A002  # an option's name is also its variable's: NEO4J_BACKUP_TRIGGER_TYPE
     database: tuple[str, ...],
     id: str | None,  # noqa: A002
+    job_name: str | None,
+    job_uid: str | None,
     wait: bool,
     timeout: float | None,
     connect_for: float,
@@ -62,7 +71,10 @@ def trigger(
 
     On Ctrl-C and SIGTERM the backup goes on, and what follows it is told.
     """
-    refuse_empty(click.get_current_context(), "id")
+    context = click.get_current_context()
+    for name in ("id", "job_name", "job_uid"):
+        refuse_empty(context, name)
+    of_job = job_id(context, job_name, job_uid)
     from trigger.answers import Told
     from trigger.client import Patience
     from trigger.report import answer, say, tell_status
@@ -72,10 +84,10 @@ def trigger(
     request: dict[str, Any] = {"path": path, "type": type}
     if database:
         request["database"] = list(database)
-    watch = Watch(reach, Patience(connect_for, reconnect_for, timeout), id or random_id(), output)
+    watch = Watch(reach, Patience(connect_for, reconnect_for, timeout), of_job or id or random_id(), output)
 
     def ask() -> Told:
-        submitted = watch.client.submit(watch.request_id, request)
+        submitted = watch.client.submit(watch.request_id, request, job=of_job is not None)
         if submitted.attached:
             say(f"The request {watch.request_id} was there already: following it.")
         told = submitted.told
@@ -92,6 +104,22 @@ def trigger(
         answer([told.status.id])
         say("Accepted.", *watch.next_steps)
     return 0
+
+
+def job_id(context: click.Context, name: str | None, uid: str | None) -> str | None:
+    """Give the id that every pod of a Job makes, None outside of one; click.UsageError for half a Job."""
+    if name is None and uid is None:
+        return None
+    if name is None or uid is None:
+        raise click.UsageError("--job-name and --job-uid belong together: one of them is missing.", context)
+    if context.params["id"] is not None:
+        raise click.UsageError("--id and --job-uid both name the request: give one of them.", context)
+    made = f"{name}-{uid}"
+    if not is_id(made):
+        raise click.UsageError(
+            f"{made!r}, made of --job-name and --job-uid, can't be an id: it takes {ID_RULE}", context
+        )
+    return made
 
 
 def random_id() -> str:

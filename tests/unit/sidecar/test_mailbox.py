@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,50 @@ def test_only_the_newest_refused_files_are_kept(post: Post) -> None:
 
     assert len(post.refused()) == KEEP_REFUSED_FILES
     assert [entry.name for entry in post.refused()[-1].iterdir()] == [str(KEEP_REFUSED_FILES + 4)]
+
+
+@pytest.fixture
+def without_end(post: Post) -> Iterator[Post]:
+    """A mailbox whose folders pytest couldn't remove."""
+    yield post
+    subprocess.run(["rm", "-rf", post.slot, post.folder / "refused"], check=True)
+
+
+def test_folders_without_end_that_are_refused_leave_the_mailbox_working(without_end: Post) -> None:
+    post = without_end
+    for number in range(KEEP_REFUSED_FILES + 2):
+        nest(post.slot, 1500 if number < 2 else 1)
+        assert post.mailbox.look() is None
+
+    post.slot.write_text(json.dumps(GOOD))
+    assert post.mailbox.look() is None
+
+    assert post.letters[-1].content == GOOD
+
+
+def nest(folder: Path, depth: int) -> None:
+    """Make a folder with so many below each other, more than Python's own way of removing them can go down."""
+    folder.mkdir()
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("a", dir_fd=at)
+        below = os.open("a", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+
+def test_what_is_kept_of_a_refused_file_is_not_its_writers_any_more(post: Post) -> None:
+    other = post.folder / "another-name"
+    with post.slot.open("w") as writer:
+        writer.write("x" * (REQUEST_LIMIT + 1))
+        writer.flush()
+        os.link(post.slot, other)
+        assert post.mailbox.look() is None
+        writer.write("y" * (1 << 20))
+
+    assert [path.read_text() for path in post.refused()] == ["x" * REQUEST_LIMIT]
+    assert other.stat().st_size == REQUEST_LIMIT + 1 + (1 << 20), "a file that has another name is not ours to cut"
 
 
 def test_a_request_that_cannot_be_published_yet_is_kept_and_tried_again(post: Post) -> None:

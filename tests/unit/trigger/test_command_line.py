@@ -15,6 +15,7 @@ from tests.fakes.daemon import END, Answer, Line, ScriptedDaemon, scripted_daemo
 from trigger.cli import cli, run
 from trigger.options import TYPES
 from trigger.transport.docker import DockerTransport
+from trigger.transport.kubernetes import KubernetesTransport
 from trigger.transport.local import LocalTransport
 
 ASK = ("trigger", "--path", "/backups/nightly")
@@ -284,11 +285,14 @@ def test_the_types_are_those_of_the_protocol() -> None:
 def test_ways_open_what_they_say() -> None:
     from trigger.reach import WAYS
 
-    opened = {way.option: way.open({way.option: "x"}) for way in WAYS}
+    options = {str(parameter.name) for parameter in cli.commands["check"].params}
+    opened = {way.option: way.open({**dict.fromkeys(options), way.option: "x"}) for way in WAYS}
 
     assert isinstance(opened["local"], LocalTransport)
     assert isinstance(opened["docker"], DockerTransport)
-    assert set(opened) <= {str(parameter.name) for parameter in cli.commands["check"].params}
+    assert isinstance(opened["pod"], KubernetesTransport)
+    assert isinstance(opened["selector"], KubernetesTransport)
+    assert set(opened) <= options
 
 
 # status, list, logs, cancel, check

@@ -1,0 +1,36 @@
+"""Work that may wait for a disk, each in a thread of its own that nothing waits for."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+Outcome = TypeVar("Outcome")
+
+
+def in_thread(work: Callable[[], Outcome]) -> "asyncio.Future[Outcome]":
+    """Run ``work`` in a new thread; its outcome comes into the running loop.
+
+    Not ``asyncio.to_thread``: its few threads are shared, so that some disks that hang would hold up everything
+    else, and Python waits for them at its end.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Outcome] = loop.create_future()
+
+    def tell(set_outcome: Callable[[], None]) -> None:
+        # The loop may be closed by now, or the outcome no longer wanted.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if future.done() else set_outcome())
+
+    def run() -> None:
+        try:
+            outcome = work()
+        except BaseException as error:  # noqa: BLE001 - it is told where the work was asked for
+            failure = error
+            tell(lambda: future.set_exception(failure))
+        else:
+            tell(lambda: future.set_result(outcome))
+
+    threading.Thread(target=run, name="disk", daemon=True).start()
+    return future

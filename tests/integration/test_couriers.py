@@ -1,0 +1,429 @@
+"""What couriers promise, beside a daemon that works, one that is gone and one that stands still."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.serving import asked, connected, lent, read_all, serving, talk
+from tests.rig import DAEMON, Rig, a_rig, wait_for
+
+COURIER = DAEMON[:-1]
+SUBMISSION = {"request": {"path": "/backups", "type": "FULL"}, "word": "0123456789abcdef"}
+Courier = subprocess.Popen[bytes]
+BACKLOG = 1024
+
+
+def start(rig: Rig, *words: str, given: bytes = b"{}\n", ends: bool = True) -> Courier:
+    """Start a courier; ``ends`` says whether its standard input does."""
+    courier = subprocess.Popen(
+        [*COURIER, *words],
+        env=rig.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert courier.stdin is not None
+    courier.stdin.write(given)
+    courier.stdin.flush()
+    if ends:
+        courier.stdin.close()
+        courier.stdin = None
+    return courier
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a courier ended: its exit code, its last line, and after how many seconds."""
+
+    exit_code: int
+    line: dict[str, Any]
+    seconds: float
+
+
+def hear(courier: Courier, began: float) -> Told:
+    told, _ = courier.communicate(timeout=60)
+    return Told(courier.returncode, json.loads(told.splitlines()[-1]), time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Couriers to a daemon that stands still, and a follower that has been following for a while."""
+
+    told: dict[str, "Future[Told]"]
+    began: float
+    following: socket.socket
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    """What takes long, begun at once so that nobody waits for it."""
+    folder = tmp_path_factory.mktemp("waiting")
+    with (
+        serving(folder / "followed", "neo4j") as followed,
+        serving(folder / "stopped", "neo4j") as stopped,
+        serving(folder / "full", "neo4j") as full,
+        ExitStack() as opened,
+    ):
+        followed.set_knobs(faults=[{"fault": "hang"}])
+        followed.submit("runs")
+        followed.wait_for_state("runs", "running")
+        following = opened.enter_context(connected(followed))
+        following.sendall(asked("follow", "runs"))
+        for rig in (stopped, full):
+            rig.daemons[-1].send_signal(signal.SIGSTOP)
+        fill_backlog(full, opened)
+        large = json.dumps(SUBMISSION | {"more": "\N{EURO SIGN}" * 20_000}, ensure_ascii=False).encode() + b"\n"
+        couriers = {
+            "get": start(stopped, "get", "any"),
+            "follow": start(stopped, "follow", "any", ends=False),
+            "a line that doesn't fit into the socket": start(stopped, "submit", "any", given=large),
+            "a full backlog": start(full, "probe"),
+        }
+        began = time.monotonic()
+        hearing = opened.enter_context(ThreadPoolExecutor())
+        told = {name: hearing.submit(hear, opened.enter_context(courier), began) for name, courier in couriers.items()}
+        yield Waiting(told, began, following)
+        for courier in couriers.values():
+            courier.kill()
+        for rig in (stopped, full):
+            rig.daemons[-1].send_signal(signal.SIGCONT)
+
+
+def fill_backlog(rig: Rig, opened: ExitStack) -> None:
+    try:
+        for _ in range(BACKLOG + 10):
+            opened.enter_context(connected(rig, 0.0))
+    except BlockingIOError:
+        return
+    raise AssertionError("the backlog has no end")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, waiting: Waiting) -> Iterator[Rig]:
+    with serving(tmp_path_factory.mktemp("couriers") / "rig", "neo4j") as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(served: Rig) -> Iterator[Rig]:
+    with lent(served) as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("left", ["nothing", "a socket"])
+def test_without_a_daemon_a_courier_says_so_at_once(tmp_path: Path, left: str) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        if left == "a socket":
+            rig.stop(rig.start(), signal.SIGKILL)
+        began = time.monotonic()
+
+        said = rig.ask("list")
+
+        assert time.monotonic() - began < 5
+        (line,) = said.stdout.splitlines()
+        error = json.loads(line)["error"]
+        assert (said.returncode, error["code"], error["exit_code"]) == (12, "transport_error", 12)
+        assert "no sidecar is running" in error["message"]
+        assert error["message"] in said.stderr.decode()
+
+
+def test_without_a_folder_a_courier_says_so(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        rig.requests.rmdir()
+
+        said = rig.ask("probe")
+
+        assert said.returncode == 12
+        assert "can't be entered" in said.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [[], ["nothing"], ["get"], ["list", "x"], ["get", "a", "b"], ["--help", "x"]])
+def test_wrong_usage_is_told_as_such(rig: Rig, words: list[str]) -> None:
+    said = rig.ask(*words)
+
+    assert said.returncode == 2
+    assert said.stdout == b""
+    assert b"usage: neo4j-backup-sidecar run" in said.stderr
+
+
+def test_a_courier_imports_nothing_that_it_does_not_need(rig: Rig) -> None:
+    look = (
+        "import sys\nbefore = set(sys.modules)\nfrom sidecar import main\ncode = main._main(['probe'])\n"
+        "sys.stderr.write(' '.join(set(sys.modules) - before))\nsys.exit(code)"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", look], env=rig.environment, input=b"{}\n", capture_output=True, check=True
+    )
+
+    imported = set(said.stderr.decode().split())
+    ours = {name for name in imported if name.partition(".")[0] in ("sidecar", "shared", "trigger")}
+    assert ours == {"shared", "shared.errors", "shared.wire", "sidecar", "sidecar.main", "sidecar.courier"}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names | {"sidecar", "shared"}
+    heavy = {"asyncio", "argparse", "dataclasses", "logging", "pathlib", "pydantic", "subprocess", "tempfile"}
+    assert imported & heavy == set()
+
+
+def test_follow_tells_each_change_and_ends_with_the_request(rig: Rig) -> None:
+    rig.set_knobs(stage_delay=0.1)
+    rig.submit("changes")
+
+    with start(rig, "follow", "changes", ends=False) as courier:
+        told, _ = courier.stdout.read() if courier.stdout else b"", courier.wait(20)
+        assert courier.stdin is not None
+        courier.stdin.close()
+
+    lines = [json.loads(line) for line in told.splitlines()]
+    states = [line["status"]["state"] for line in lines[:-1]]
+    assert states[-1] == "succeeded"
+    assert set(states) <= {"queued", "running", "succeeded"}
+    stages = [line["status"]["progress"]["stage"] for line in lines[:-1] if "progress" in line["status"]]
+    assert {"receiving store files", "receiving transactions", "recovering"} <= set(stages)
+    assert lines[-1] == {"end": {"exit_code": 0}}
+    assert courier.returncode == 0
+
+
+def test_follow_exits_as_the_request_ends(rig: Rig) -> None:
+    rig.set_knobs(faults=["fail"])
+    rig.submit("fails")
+    rig.wait_for_end("fails")
+
+    assert rig.ask("follow", "fails").returncode in (0, 3), "its input ends at once, so it may be done before"
+    assert talk(rig, asked("follow", "fails"))[-1] == {"end": {"exit_code": 3}}
+
+
+def test_follow_ends_with_its_standard_input_and_leaves_no_connection(rig: Rig) -> None:
+    rig.set_knobs(faults=[{"fault": "hang"}])
+    rig.submit("hangs")
+    before = open_files(rig)
+    courier = start(rig, "follow", "hangs", ends=False)
+    assert courier.stdin is not None
+    assert courier.stdout is not None
+    assert json.loads(courier.stdout.readline())["status"]["id"] == "hangs"
+
+    courier.stdin.close()
+
+    assert courier.wait(5) == 0
+    courier.stdout.close()
+    assert courier.stderr is not None
+    courier.stderr.close()
+    wait_for(lambda: open_files(rig) <= before + 3, 5)
+    rig.lines("cancel", "hangs")
+    rig.wait_for_end("hangs")
+
+
+@pytest.mark.parametrize("how", ["it is killed", "nobody reads it"])
+def test_a_follow_that_is_cut_leaves_nothing(rig: Rig, how: str) -> None:
+    rig.set_knobs(faults=[{"fault": "hang"}])
+    name = "cut-" + how.split(maxsplit=1)[0]
+    rig.submit(name)
+    wait_for(lambda: len(rig.processes()) >= 2, 10)
+    before = open_files(rig)
+    with start(rig, "follow", name, ends=False) as courier:
+        assert courier.stdout is not None
+        courier.stdout.readline()
+        if how == "it is killed":
+            courier.kill()
+        else:
+            courier.stdout.close()
+            rig.lines("cancel", name)
+        courier.wait(10)
+        wait_for(lambda: open_files(rig) <= before, 10)
+    rig.lines("cancel", name)
+    rig.wait_for_end(name)
+
+
+def open_files(rig: Rig) -> int:
+    return len(os.listdir(f"/proc/{rig.daemons[-1].pid}/fd"))
+
+
+def test_a_submit_whose_answer_is_lost_attaches_by_its_word(rig: Rig) -> None:
+    submission = SUBMISSION | {"request": {"path": str(rig.target), "type": "FULL", "database": "neo4j"}}
+    with connected(rig) as connection:
+        connection.sendall(asked("submit", "lost", submission))
+        wait_for(lambda: rig.document("lost") is not None, 5)
+    rig.wait_for_end("lost")
+
+    same = talk(rig, asked("submit", "lost", submission))
+    another = talk(rig, asked("submit", "lost", submission | {"word": "fedcba9876543210"}))
+
+    assert (same[0]["attached"], same[0]["status"]["state"]) == (True, "succeeded")
+    assert another[0]["error"]["code"] == "id_taken"
+    assert len(rig.invocations()) == 1
+
+
+def test_ids_that_differ_in_case_are_different_requests(rig: Rig) -> None:
+    for name in ("Case", "case"):
+        assert not rig.submit(name)["attached"]
+
+    assert {rig.wait_for_end(name)["state"] for name in ("Case", "case")} == {"succeeded"}
+
+
+def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig) -> None:
+    rig.set_knobs(faults=[{"fault": "hang"}])
+    submission = SUBMISSION | {"request": {"path": str(rig.target), "type": "FULL", "database": "neo4j"}}
+    with ExitStack() as opened:
+        connections = [opened.enter_context(connected(rig)) for _ in range(500)]
+        for number, connection in enumerate(connections):
+            connection.sendall(asked("submit", f"many-{number % 250}", submission | {"word": f"word{number:08}"}))
+        answers = [json.loads(read_all(connection).splitlines()[0]) for connection in connections]
+
+    accepted = {answer["status"]["id"] for answer in answers if "status" in answer}
+    refused = [answer["error"]["code"] for answer in answers if "error" in answer]
+    assert accepted == {document["id"] for document in rig.documents() if document["id"].startswith("many-")}
+    assert 16 <= len(accepted) <= 17
+    assert set(refused) == {"sidecar_busy"}
+    for name in accepted:
+        rig.lines("cancel", name)
+    wait_for(lambda: all((rig.document(name) or {})["state"] == "cancelled" for name in accepted), 30)
+    assert len(rig.invocations()) <= 2
+
+
+def test_300_followers_hear_the_end(rig: Rig) -> None:
+    rig.set_knobs(stage_delay=0.2)
+    rig.submit("followed")
+    before = open_files(rig)
+    with ExitStack() as opened:
+        connections = [opened.enter_context(connected(rig)) for _ in range(300)]
+        for connection in connections:
+            connection.sendall(asked("follow", "followed"))
+        told = [read_all(connection).splitlines() for connection in connections]
+
+    assert all(json.loads(lines[-1]) == {"end": {"exit_code": 0}} for lines in told)
+    assert all(json.loads(lines[-2])["status"]["state"] == "succeeded" for lines in told)
+    wait_for(lambda: open_files(rig) <= before, 10)
+
+
+STRANGERS = {
+    "garbage": b"\x00\xff\xfe garbage\n",
+    "an empty line": b"\n",
+    "no object": b'["verb"]\n',
+    "no verb": b"{}\n",
+    "a verb that isn't known": b'{"verb": "format", "id": null, "input": ""}\n',
+    "a verb of another type": b'{"verb": {"a": [1]}, "id": 7, "input": []}\n',
+    "a verb without end": b'{"verb": "' + b"v" * 100_000 + b'"}\n',
+    "control characters": b'{"verb": "\\u001b[31mred\\n"}\n',
+    "a key twice": b'{"verb": "list", "verb": "drain"}\n',
+    "half a line": b'{"verb": "lis',
+    "half a character": b'{"verb": "get", "id": "\\ud800"}\n',
+    "nesting": b'{"verb": ' + b"[" * 50_000 + b"\n",
+    "5 MiB": b'{"verb": "' + b"x" * (5 << 20) + b'"}\n',
+    "an id that is none": asked("get", "../../etc/passwd"),
+    "an id of 4 KiB": asked("get", "a" * 4096),
+    "an id of another type": b'{"verb": "cancel", "id": ["x"], "input": ""}\n',
+    "input of another type": b'{"verb": "submit", "id": "x", "input": {"request": {}}}\n',
+    "input that is no JSON": asked("submit", "x", "{"),
+    "input that is too long": asked("submit", "x", " " * 70_000),
+    "a submission without a word": asked("submit", "x", {"request": {"path": "/backups", "type": "FULL"}}),
+    "a submission with more": asked("submit", "x", SUBMISSION | {"state": "succeeded"}),
+    "a word with a slash": asked("submit", "x", SUBMISSION | {"word": "../../../x"}),
+    "a limit that is none": asked("list", None, {"limit": "many"}),
+    "a limit that is too low": asked("list", None, {"limit": -1}),
+    "a limit that is no number": asked("list", None, {"limit": True}),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_whatever_a_stranger_says_is_refused_in_one_line(rig: Rig, name: str) -> None:
+    with connected(rig) as connection:
+        try:
+            connection.sendall(STRANGERS[name])
+            connection.shutdown(socket.SHUT_WR)
+        except BrokenPipeError:
+            assert name == "5 MiB", "only what is far too long is cut off while it's sent"
+        (answer,) = read_all(connection).splitlines()
+
+    error = json.loads(answer)["error"]
+    assert (error["code"], error["exit_code"]) == ("request_rejected", 4)
+    assert len(answer) < 2000
+    assert error["message"].isprintable()
+    assert rig.document("x") is None
+
+
+def test_one_who_connects_and_says_nothing_holds_up_nobody(rig: Rig) -> None:
+    with connected(rig), connected(rig) as half:
+        half.sendall(b'{"verb"')
+
+        assert talk(rig, asked("probe"), 5)[0]["probe"]["draining"] is False
+
+
+def test_one_who_asks_and_never_reads_holds_up_nobody(rig: Rig) -> None:
+    rig.set_knobs(faults=[{"fault": "long_line", "bytes": 60_000}] * 20)
+    rig.submit("log")
+    rig.wait_for_end("log")
+    before = open_files(rig)
+
+    with ExitStack() as opened:
+        for _ in range(20):
+            opened.enter_context(connected(rig)).sendall(asked("log", "log"))
+        assert len(talk(rig, asked("log", "log"), 10)) > 20
+        assert talk(rig, asked("probe"), 5)[-1] == {"end": {"exit_code": 0}}
+
+    wait_for(lambda: open_files(rig) <= before, 10)
+
+
+def test_a_fifo_in_the_place_of_a_log_holds_up_nobody(rig: Rig) -> None:
+    rig.submit("fifo")
+    rig.wait_for_end("fifo")
+    (rig.requests / "logs/fifo.log").unlink()
+    os.mkfifo(rig.requests / "logs/fifo.log")
+
+    told = talk(rig, asked("log", "fifo"), 5)
+
+    assert told[0]["error"]["code"] == "configuration_error"
+    assert "not a plain file" in told[0]["error"]["message"]
+
+
+def test_list_tells_the_newest_first_and_no_more_than_asked_for(rig: Rig) -> None:
+    for number in range(3):
+        rig.submit(f"list-{number}")
+    rig.wait_for_end("list-2")
+
+    told = rig.lines("list", given={"limit": 2})
+
+    assert [line["status"]["id"] for line in told[:-1]] == ["list-2", "list-1"]
+
+
+def test_facts_walk_from_the_daemon_to_the_target(rig: Rig) -> None:
+    rig.target.mkdir()
+    told = rig.lines("facts", given={"path": str(rig.target)})
+
+    checks = {line["check"]["name"]: line["check"]["state"] for line in told[:-1]}
+    assert list(checks) == ["sidecar", "neo4j-admin", "licence", "server", "databases", "memory", "target"]
+    assert set(checks.values()) == {"ok"}, told
+
+
+def test_a_follower_hears_at_least_every_10_s(waiting: Waiting) -> None:
+    time.sleep(max(0.0, waiting.began + 11 - time.monotonic()))
+    heard = b""
+    while select.select([waiting.following], [], [], 0)[0]:
+        heard += waiting.following.recv(1 << 16)
+
+    lines = [json.loads(line) for line in heard.splitlines()]
+    assert len(lines) > (time.monotonic() - waiting.began) // 10
+    assert all(line["status"]["state"] == "running" for line in lines)
+    elapsed = [line["status"]["progress"]["elapsed_seconds"] for line in lines]
+    assert max(after - before for before, after in pairwise(elapsed)) <= 10
+
+
+def test_a_daemon_that_stands_still_is_told_within_20_s(waiting: Waiting) -> None:
+    for name, hearing in waiting.told.items():
+        told = hearing.result(60)
+
+        assert (told.exit_code, told.line["error"]["code"]) == (12, "transport_error"), name
+        assert "slow or stuck" in told.line["error"]["hint"], name
+        assert told.seconds < 25, name

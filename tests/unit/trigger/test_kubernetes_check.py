@@ -1,0 +1,112 @@
+"""What ``check`` tells of the way to a pod, link by link; against a scripted API server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes.api_server import CLOSE, STDOUT, SUCCESS, Says, api_server, frame, pod, refuses
+from trigger.cli import cli
+
+VERSION = Says(body={"gitVersion": "v1.34.4"})
+NEWER = Says(body={"gitVersion": "v1.35.0+k3s1"})
+ME = Says(201, {"status": {"userInfo": {"username": "me"}}})
+ACCOUNT = Says(201, {"status": {"userInfo": {"username": "system:serviceaccount:shop:neo4j-backup"}}})
+YES, NO = Says(201, {"status": {"allowed": True}}), Says(201, {"status": {"allowed": False}})
+THERE = Says(body=pod())
+PROBE = Says(frames=(frame(STDOUT + b'{"probe":{}}\n{"end":{"exit_code":0}}\n'), frame(SUCCESS), CLOSE))
+FACTS = Says(frames=(frame(STDOUT + b'{"end":{"exit_code":0}}\n'), frame(SUCCESS), CLOSE))
+REFUSED = refuses(422, "Invalid", "may run the couriers alone")
+REACHED = (PROBE, FACTS)
+LINKS = ["transport: API server", "transport: pod", "transport: rights"]
+END = ["transport", "daemon"]
+
+
+def check(folder: Path, *script: Says, target: tuple[str, str] = ("--pod", "neo4j-0")) -> Result:
+    with api_server(*script) as (address, _):
+        config = folder / "config"
+        config.write_text(
+            f'clusters: [{{name: c, cluster: {{server: "{address}"}}}}]\nusers: []\n'
+            "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
+        )
+        arguments = ("check", *target, "--output", "json")
+        return CliRunner().invoke(cli, arguments, env={"KUBECONFIG": str(config)}, standalone_mode=False)
+
+
+def links(result: Result) -> list[str]:
+    """Give the names in order, with a mark at those that failed."""
+    return [each["name"] + ("" if each["state"] == "ok" else " ✗") for each in checks(result)]
+
+
+# Any: a JSON document.
+def checks(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(result.stdout)["checks"]
+    return found
+
+
+def test_each_link_is_told_in_order(tmp_path: Path) -> None:
+    result = check(tmp_path, VERSION, ME, YES, THERE, YES, YES, *REACHED)
+
+    assert links(result) == [*LINKS, *END]
+    assert "is Kubernetes v1.34.4, and we are me" in result.stdout
+    assert result.return_value == 0
+
+
+def test_a_pod_that_is_looked_for_is_listed_first(tmp_path: Path) -> None:
+    found = Says(body={"items": [pod()]})
+
+    result = check(tmp_path, VERSION, ME, YES, found, YES, YES, *REACHED, target=("--selector", "app=x"))
+
+    assert links(result) == [*LINKS, *END]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ((VERSION, ME, NO), "we lack the right to get pods"),
+        ((VERSION, ME, YES, THERE, YES, NO), "we lack the right to get pods/exec"),
+        ((NEWER, ME, YES, THERE, YES, NO, NO), "we lack the right to get pods/exec, create pods/exec"),
+        ((VERSION, ME, YES, refuses(404, "NotFound", "no")), "there is no pod neo4j-0"),
+        ((refuses(401, "Unauthorized", "no"),) * 2, "takes no credentials"),
+    ],
+)
+def test_the_first_link_that_is_broken_ends_the_walk_with_12(
+    tmp_path: Path, script: tuple[Says, ...], words: str
+) -> None:
+    result = check(tmp_path, *script)
+
+    assert links(result)[-1].startswith("transport: ")
+    assert links(result)[-1].endswith(" ✗")
+    assert words in checks(result)[-1]["message"]
+    assert result.return_value == 12
+
+
+def test_before_1_35_nobody_needs_create(tmp_path: Path) -> None:
+    result = check(tmp_path, VERSION, ME, YES, THERE, YES, YES, *REACHED)
+
+    assert "create" not in result.stdout
+
+
+def test_a_server_that_does_not_say_who_we_are_is_no_broken_link(tmp_path: Path) -> None:
+    unknown = refuses(404, "NotFound", "the server could not find the requested resource")
+
+    result = check(tmp_path, VERSION, unknown, YES, THERE, YES, YES, *REACHED)
+
+    assert result.return_value == 0
+
+
+def test_a_service_account_s_forbidden_exec_that_is_refused_is_as_it_should_be(tmp_path: Path) -> None:
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, REFUSED, *REACHED)
+
+    assert links(result) == [*LINKS, "exec policy", *END]
+    assert "(tried: neo4j-backup-sidecar help)" in result.stdout
+
+
+def test_a_forbidden_exec_that_is_let_through_fails_and_the_walk_goes_on(tmp_path: Path) -> None:
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, FACTS, *REACHED)
+
+    assert links(result) == [*LINKS, "exec policy ✗", *END]
+    assert "manifests/components/exec-policy" in result.stdout
+    assert result.return_value == 5
