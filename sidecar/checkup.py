@@ -1,7 +1,7 @@
 """The sidecar's own part of ``neo4j-backup check``: what a backup would need, looked at now."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from importlib.metadata import version
 
 from shared.errors import BackupError
@@ -19,6 +19,7 @@ from sidecar.sizes import mebibytes
 from sidecar.space import reserve_of
 from sidecar.stop_sign import StopSign
 from sidecar.target import open_target
+from sidecar.threads import in_thread
 
 _CONNECT_SECONDS = 3.0
 
@@ -43,10 +44,10 @@ class Checkup:
         except BackupError as error:
             yield _failed("neo4j-admin", error)
         yield await self._server(prepared)
-        yield await asyncio.to_thread(self._databases)
+        yield await in_thread(self._databases)
         yield self._memory()
         for root in (path,) if path is not None else self._parts.settings.allowed_roots:
-            yield await asyncio.to_thread(self._target, root, named=path is not None)
+            yield await in_thread(partial(self._target, root, named=path is not None))
 
     def _daemon(self) -> Check:
         said = f"neo4j-backup-sidecar {version('neo4j-backup')}"
@@ -71,7 +72,7 @@ class Checkup:
                 hint="Is Neo4j running, is server.backup.enabled on, and does server.backup.listen_address fit "
                 "NEO4J_BACKUP_FROM?",
             )
-        server = await asyncio.to_thread(server_version)
+        server = await in_thread(server_version)
         told = f"takes connections at {', '.join(answers)}" + (f", Neo4j {server}" if server else "")
         if prepared is not None and (warning := version_warning(prepared.version, server)):
             return Check(name="server", state=CheckState.FAILED, message=f"{told}; {warning[0]}")

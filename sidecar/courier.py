@@ -37,6 +37,8 @@ def carry(verb: Verb, request_id: str | None, folder: str) -> int:
         return TransportError.exit_code
     except TransportError as error:
         return _say(error)
+    except TimeoutError:
+        return _say(TransportError(_SILENT, hint=_STUCK))
     except OSError as error:
         return _say(TransportError(f"the sidecar's connection broke: {error.strerror or error}", hint=_RESTARTED))
 
@@ -85,7 +87,8 @@ def _connect(folder: str) -> socket.socket:
                 raise TransportError(f"no sidecar is running on {folder}", hint=_RESTARTED) from None
             raise TransportError(f"the sidecar's socket can't be reached: {error.strerror}", hint=_UID) from None
         else:
-            connection.setblocking(True)
+            # A line may be longer than what the socket holds until somebody reads it.
+            connection.settimeout(SILENCE_SECONDS)
             return connection
 
 
@@ -101,7 +104,7 @@ def _print_answer(connection: socket.socket, *, ends_with_input: bool) -> int:
     while True:
         events = waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not events:
-            raise TransportError(f"the sidecar has been silent for {SILENCE_SECONDS:.0f} s", hint=_STUCK)
+            raise TransportError(_SILENT, hint=_STUCK)
         for descriptor, _ in events:
             if descriptor == _STDIN:
                 input_ended = input_ended or not _read_input()
@@ -120,7 +123,7 @@ def _print_answer(connection: socket.socket, *, ends_with_input: bool) -> int:
                 _write(whole + b"\n")
                 last = whole[whole.rfind(b"\n") + 1 :]
         if input_ended and last:
-            return 0
+            return _exit_code(last) if last.startswith((b'{"end"', b'{"error"')) else 0
 
 
 def _read_input() -> bool:
@@ -159,6 +162,7 @@ def _write(data: bytes) -> None:
         view = view[os.write(_STDOUT, view) :]
 
 
+_SILENT = f"the sidecar has been silent for {SILENCE_SECONDS:.0f} s"
 _RESTARTED = "It may be starting: ask again in a few seconds. Its own log says how it is."
 _STUCK = "It is slow or stuck: its own log says what it does. A stuck sidecar ends itself after 5 minutes."
 _UID = "Run this as the sidecar's own user (7474), in its container."

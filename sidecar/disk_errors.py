@@ -5,15 +5,15 @@ import errno
 from shared.errors import BackupError, ConfigurationError, InsufficientSpace
 
 
-def on_request_volume(error: OSError) -> BackupError:
-    """Give the error for a request that could not be put on the request volume; nothing was accepted."""
+def on_request_volume(error: OSError, so: str = "nothing was accepted or changed") -> BackupError:
+    """Give the error for what could not be put on the request volume; ``so`` says what follows."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InsufficientSpace(
-            f"the request volume is full, so nothing was accepted or changed: {reason}",
+            f"the request volume is full, so {so}: {reason}",
             hint="Free space on the request volume; a few megabytes are enough.",
         )
     return ConfigurationError(
-        f"the request volume can't be written, so nothing was accepted or changed: {reason}",
+        f"the request volume can't be written, so {so}: {reason}",
         hint="The request volume has to be writable for the sidecar's user (7474, by fsGroup in a pod).",
     )

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import BackupError
+from shared.errors import ArtifactUnverified, BackupError
+from sidecar.artifact import Head
 from sidecar.artifact_names import artifacts_of
 from sidecar.chain import chains
+from sidecar.links import Links, leading_to
 from sidecar.neo4j_admin.facts import Facts
 from sidecar.neo4j_admin.output import Observed
 from sidecar.neo4j_admin.runner import Exit
@@ -20,29 +22,45 @@ from sidecar.server import server_version, takes_connections
 from sidecar.settings import Settings
 from sidecar.target import Target
 from sidecar.temporary import file_system_of
+from sidecar.threads import in_thread
 
 CONNECT_SECONDS = 3.0
 DISK_SECONDS = 10.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
-def examine(target: Target, plan: Plan, observed: Observed, *, overlap_allowed: bool) -> Proven | Unproven:
-    """Walk what the run has added and say whether it proves a backup; takes as long as reading it."""
+def examine(
+    target: Target, plan: Plan, observed: Observed, links: Links, *, overlap_allowed: bool
+) -> Proven | ArtifactUnverified:
+    """Walk what the run has added, and what that builds on, and say whether it proves a backup.
+
+    Takes as long as reading what was not walked before.
+    """
     before = frozenset(plan.before)
     after = target.listing(plan.database)
     new = new_artifacts(plan.database, before, after)
-    return judge(
+    examined = {name: target.examine(name) for name in new}
+    judged = judge(
         Evidence(
             database=plan.database,
             asked=plan.type.value,
             overlap_allowed=overlap_allowed,
-            finished=(observed.artifact,) if observed.artifact else (),
+            finished=observed.finished,
             before=before,
             after=after,
-            examined={name: target.examine(name) for name in new},
+            examined=examined,
             existing=plan.heads,
         )
     )
+    if isinstance(judged, Unproven):
+        return judged.error
+    head = examined[judged.artifact].head
+    if judged.type == "DIFF" and isinstance(head, Head):
+        needed = leading_to(head, plan.heads, overlap_allowed=overlap_allowed)
+        if (broken := links.broken(target, needed)) is not None:
+            return broken
+    links.remember(target, judged.artifact)
+    return judged
 
 
 async def gather_facts(
@@ -59,7 +77,7 @@ async def gather_facts(
     """Check what can be checked right after a run that failed."""
     connects, server, disks = await asyncio.gather(
         takes_connections(settings.from_, CONNECT_SECONDS),
-        asyncio.to_thread(server_version),
+        in_thread(server_version),
         _look_in_time(lambda: _look(plan, target, settings)),
     )
     return Facts(
@@ -98,7 +116,7 @@ class _Disks:
 
 async def _look_in_time(look: Callable[[], _Disks]) -> _Disks:
     """Look in a thread; a disk that doesn't answer tells nothing."""
-    looking = asyncio.ensure_future(asyncio.to_thread(look))
+    looking = in_thread(look)
     done, _ = await asyncio.wait({looking}, timeout=DISK_SECONDS)
     return looking.result() if done else _Disks()
 

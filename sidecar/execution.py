@@ -3,10 +3,13 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from shared.durations import format_duration
 from shared.errors import BackupError, BackupTimedOut
 from sidecar.console_echo import ConsoleEcho
+from sidecar.files import open_plain
+from sidecar.neo4j_admin.cleaning import mask
 from sidecar.neo4j_admin.output import Observed
 from sidecar.neo4j_admin.runner import Launch, Runner
 from sidecar.run_log import RunLog
@@ -15,6 +18,7 @@ from sidecar.space import Place, reserve_broken
 from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended, supervise
 from sidecar.target import Target
+from sidecar.temporary import file_system_of
 from sidecar.volume import Volume
 
 log = logging.getLogger("sidecar.execution")
@@ -35,6 +39,7 @@ class Execution:
         target: Target,
         observed: Observed,
         stage_changed: Callable[[], None],
+        secrets: tuple[str, ...],
     ) -> None:
         self.observed = observed
         self.least_free: int | None = None
@@ -43,6 +48,7 @@ class Execution:
         self._volume = volume
         self._target = target
         self._stage_changed = stage_changed
+        self._secrets = secrets
 
     async def run(self, launch: Launch, sign: StopSign, name: str) -> Ended:
         """Start it and see it to its end; ``name`` is the request's. Raises ConfigurationError where it can't start."""
@@ -50,9 +56,10 @@ class Execution:
         echo = ConsoleEcho(printed)
 
         def on_line(line: bytes) -> None:
-            kept.write(line)
-            echo.write(line)
-            if self.observed.feed(line).stage is not None:
+            seen = self.observed.feed(line)
+            kept.write(self._masked(line))
+            echo.write(seen.text.encode())
+            if seen.stage is not None:
                 self._stage_changed()
 
         seconds = self._settings.timeout
@@ -65,7 +72,12 @@ class Execution:
         try:
             running = self._runner.start(launch, on_line)
             ended = await supervise(
-                running, sign, seconds=seconds, late=late, grace=self._settings.grace, space=self._space
+                running,
+                sign,
+                seconds=seconds,
+                late=late,
+                grace=self._settings.grace,
+                space=lambda: self._space(launch.folder),
             )
         finally:
             kept.close()
@@ -77,11 +89,20 @@ class Execution:
         )
         return ended
 
-    def _space(self) -> BackupError | None:
+    def _space(self, temporary: str) -> BackupError | None:
         system = self._target.file_system()
         self.least_free = system.free_bytes if self.least_free is None else min(self.least_free, system.free_bytes)
-        return reserve_broken(Place(self._target.path, system), self._settings.reserve)
+        places = [Place(self._target.path, system)]
+        with suppress(BackupError):
+            beside = file_system_of(temporary)
+            if beside.device != system.device:
+                places.append(Place(temporary, beside))
+        return next((error for place in places if (error := reserve_broken(place, self._settings.reserve))), None)
+
+    def _masked(self, line: bytes) -> bytes:
+        if not self._secrets:
+            return line
+        return mask(line.decode("utf-8", "surrogateescape"), self._secrets).encode("utf-8", "surrogateescape")
 
     def _open_log(self, name: str) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(f"{name}.log", flags, 0o640, dir_fd=self._volume.logs)
+        return open_plain(f"{name}.log", os.O_RDWR | os.O_CREAT, within=self._volume.logs)

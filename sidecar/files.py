@@ -1,6 +1,7 @@
 """Whole files in a folder that is held open: what is visible is complete and on the disk."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -28,6 +29,20 @@ def open_folder(name: str, *, within: int, create: bool = True) -> int:
             os.mkdir(name, 0o750, dir_fd=within)
             os.fsync(within)
     return os.open(name, _FOLDER, dir_fd=within)
+
+
+def open_plain(name: str, flags: int, *, within: int) -> int:
+    """Open the regular file ``name`` (0640 where it is made) in the folder ``within``.
+
+    Raises OSError, also for a link, a FIFO, which would wait for its other end, and for a file that has a second
+    name elsewhere.
+    """
+    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o640, dir_fd=within)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"it is {kind_of(found.st_mode)} with {found.st_nlink} names, and none of ours")
+    return descriptor
 
 
 def write_whole(folder: int, name: str, data: bytes) -> None:

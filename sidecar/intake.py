@@ -61,6 +61,8 @@ class Intake:
 
         Raises OSError where that can't be put on the disk.
         """
+        if self._records.carries(letter.taken):
+            return
         try:
             if letter.content is None:
                 raise RequestRejected(letter.problem, hint=_MAILBOX_HINT)

@@ -27,11 +27,16 @@ from sidecar.records import Records
 from sidecar.run import FOLDER_SECONDS, Run
 from sidecar.run_record import RunRecord
 from sidecar.stop_sign import StopSign
+from sidecar.threads import in_thread
 from sidecar.volume import Volume, VolumeLost
 
 EXPIRES_SECONDS = 6 * 3600.0
 _RETRY_SECONDS = 2.0
 log = logging.getLogger("sidecar.job")
+
+
+class Unpublished(Exception):
+    """A request's end is not on the disk; what is there tells recovery that it was running."""
 
 
 class Job:
@@ -48,7 +53,7 @@ class Job:
         self._started = started
         self._sign = StopSign()
         self._run: Run | None = None
-        self._log_told = False
+        self._leaving = False
 
     def cancel(self) -> None:
         """End it as cancelled; the wish is on the disk already."""
@@ -57,6 +62,10 @@ class Job:
     def interrupt(self, error: BackupInterrupted) -> None:
         """End it as interrupted."""
         self._sign.show(error)
+
+    def leave(self) -> None:
+        """Give up on a status that can't be written: the process has to go, and recovery tells the end."""
+        self._leaving = True
 
     def answers_to(self, name: str) -> bool:
         """Say whether ``name`` is this request's, or its id without the attempt."""
@@ -77,9 +86,12 @@ class Job:
                 await self._publish(self._document.end(State.FAILED, self._parts.clock.now(), error))
                 return
             await self._back_up()
-        except VolumeLost:
+        except (VolumeLost, Unpublished):
             raise
         except BackupError as error:
+            if isinstance(error, BackupInterrupted) and self._document.state is State.QUEUED:
+                # It was only looked at: it stays queued, and is run after the restart.
+                return
             await self._finish(error)
         except Exception as error:
             log.exception("a request met a defect", extra={"id": self.name})
@@ -135,7 +147,7 @@ class Job:
             f"{data} or {request.path} didn't answer within {FOLDER_SECONDS:.0f} s",
             hint="A volume hangs or is very slow: see how the node and the storage are.",
         )
-        held = await self._sign.guard(asyncio.to_thread(self._look, request), FOLDER_SECONDS, late)
+        held = await self._sign.guard(in_thread(lambda: self._look(request)), FOLDER_SECONDS, late)
         expansion = expand(request.database or (), held or ())
         if held is None and len(expansion.named) < len(request.database or ("*",)):
             raise ConfigurationError(
@@ -160,6 +172,8 @@ class Job:
 
     def _look(self, request: BackupRequest) -> tuple[str, ...] | None:
         """Check the request again, since settings and folders may be others by now; give the databases held."""
+        if (problem := self._parts.loaded.problem()) is not None:
+            raise problem
         try:
             Acceptance(self._parts.settings).check(request)
         except RequestRejected as error:
@@ -214,8 +228,8 @@ class Job:
                 self._records.publish(document)
             except OSError as error:
                 self._volume.check()
-                if self._sign.error is not None and told:
-                    raise InternalError("the status can't be written, and the sidecar is to end") from error
+                if self._leaving and told:
+                    raise Unpublished(f"the end of {self.name} can't be written, and the sidecar has to go") from error
                 if not told:
                     log.error("a status can't be written; trying again", extra={"id": self.name, "error": str(error)})
                 told = True

@@ -77,8 +77,8 @@ class Listener:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                asked = decode(await reader.readline())
-        except (WireError, ValueError) as error:
+                asked = decode(await _line(reader))
+        except WireError as error:
             await _send(writer, error_line(RequestRejected(f"the courier's line is wrong: {error}")))
             return
         lines = self._answer(asked)
@@ -105,6 +105,13 @@ class Listener:
             if line is None:
                 return
             await _send(writer, line)
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readline()
+    except ValueError:
+        raise WireError(f"it is longer than {LINE_LIMIT} bytes") from None
 
 
 async def _next(lines: AsyncIterator[Line]) -> Line | None:

@@ -1,6 +1,7 @@
 """The mailbox: taking ``backup.request`` from writers of every kind, without ever reading half a request."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -52,6 +53,7 @@ class Mailbox:
         self._deliver = deliver
         self._seen: _Seen | None = None
         self._seen_since = 0.0
+        self._stuck: _Seen | None = None
         self._unfinished: list[str] = []
 
     def recover(self, is_carried: Callable[[str], bool]) -> None:
@@ -66,10 +68,11 @@ class Mailbox:
         """Take what is complete; give the seconds after which to look again where something is not."""
         # What was taken and turned out to be half-written comes first: its writer is still at it.
         while self._unfinished:
-            wait = self._finish(self._unfinished[0])
+            taken = self._unfinished.pop(0)
+            wait = self._finish(taken)
             if wait is not None:
+                self._unfinished.insert(0, taken)
                 return wait
-            del self._unfinished[0]
         return self._take()
 
     def _take(self) -> float | None:
@@ -81,6 +84,8 @@ class Mailbox:
             os.rename(MAILBOX, taken, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            return self._tell_stuck(letter, error)
         # On the disk before the document that carries the name: else a power cut could bring the mailbox back.
         os.fsync(self._volume.root)
         wait = self._finish(taken)
@@ -140,6 +145,25 @@ class Mailbox:
             return
         except IsADirectoryError:
             self._refuse(taken)
+        except OSError as error:
+            # The document carries its name, so that it is never taken again.
+            log.warning("a taken request can't be removed", extra={"file": taken, "error": str(error)})
+
+    def _tell_stuck(self, letter: Letter, error: OSError) -> float | None:
+        """Refuse, once, a mailbox file that may not be taken away: in a sticky folder it is its writer's alone."""
+        try:
+            found = os.stat(MAILBOX, dir_fd=self._volume.root, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        seen = _Seen(found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen == self._stuck:
+            return None
+        problem = f"backup.request can't be taken away by the sidecar ({error.strerror}), so it is not run"
+        refused = dataclasses.replace(letter, taken=TAKEN + secrets.token_hex(8), content=None, problem=problem)
+        if not self._deliver(refused):
+            return STILL_SECONDS
+        self._stuck = seen
+        return None
 
     def _refuse(self, taken: str) -> None:
         """Keep what was no request for a person to look at, the newest few, each bounded."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from sidecar.threads import in_thread
+
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 1.0
 
@@ -12,7 +14,7 @@ class Measure:
 
     def __init__(self, look: Callable[[], int | None]) -> None:
         self._look = look
-        self._looking: asyncio.Task[int | None] | None = None
+        self._looking: asyncio.Future[int | None] | None = None
         self._looked_at = 0.0
         self._found: int | None = None
 
@@ -21,7 +23,7 @@ class Measure:
         now = asyncio.get_running_loop().time()
         if self._looking is None or (self._looking.done() and now - self._looked_at >= _AGAIN_SECONDS):
             self._looked_at = now
-            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
+            self._looking = in_thread(self._look)
         if not self._looking.done():
             await asyncio.wait({self._looking}, timeout=_PATIENCE_SECONDS)
         if self._looking.done():

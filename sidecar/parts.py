@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sidecar.clock import Clock, SystemClock
+from sidecar.links import Links
 from sidecar.neo4j_admin.processes import ProcessRunner
 from sidecar.neo4j_admin.runner import Runner
 from sidecar.preparation import Preparation
@@ -19,6 +20,7 @@ class Parts:
     clock: Clock
     runner: Runner
     preparation: Preparation
+    links: Links
 
     @property
     def settings(self) -> Settings:
@@ -31,4 +33,4 @@ def build(environment: Mapping[str, str]) -> Parts:
     loaded = load(environment)
     runner = ProcessRunner()
     preparation = Preparation(loaded, environment, runner)
-    return Parts(dict(environment), loaded, SystemClock(), runner, preparation)
+    return Parts(dict(environment), loaded, SystemClock(), runner, preparation, Links())

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from shared.errors import InternalError
+from shared.errors import InternalError, TransportError
 from shared.lifecycle import State, may_follow
 from sidecar.document import LAST_ATTEMPT, Document
-from sidecar.files import NotAFile, read_bounded, remove, write_whole
+from sidecar.files import NotAFile, read_bounded, write_whole
 from sidecar.volume import Volume
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
@@ -31,6 +31,7 @@ class Entry:
     state: State
     number: int
     revision: int
+    taken: str | None
 
 
 class Records:
@@ -49,7 +50,7 @@ class Records:
         self._next_number = 1
         self._next_revision = 1
         self._newest: tuple[int, str] | None = None
-        self.on_change: Callable[[Document | None, Document], None] = lambda before, after: None
+        self.on_change: Callable[[State | None, Document], None] = lambda before, after: None
 
     def load(self) -> None:
         """Read every document; one that can't be read keeps its name taken and is left where it is."""
@@ -70,11 +71,14 @@ class Records:
         Raises InternalError for a transition that the lifecycle forbids, and OSError, after which the
         document that was there still holds.
         """
-        before = self.get(document.id)
-        if not may_follow(None if before is None else before.state, document.state):
-            was = "no document" if before is None else before.state
+        live = self._live.get(document.id)
+        before = self._state(document.id)
+        if document.id in self._foreign or not may_follow(before, document.state):
+            was = before or "no document that can be read"
             raise InternalError(f"request {document.id} can't go from {was} to {document.state}")
-        published = document.changed(revision=self._next_revision)
+        # A cancel that was answered stays, also where the change was made up before it.
+        cancel = document.cancel_requested or (live is not None and live.cancel_requested)
+        published = document.changed(revision=self._next_revision, cancel_requested=cancel)
         write_whole(self._volume.status, document.id + _SUFFIX, published.to_json())
         self._hold(published)
         self.notify(published.id)
@@ -88,11 +92,19 @@ class Records:
         return number
 
     def get(self, name: str) -> Document | None:
-        """Give the document of exactly this name."""
+        """Give the document of exactly this name.
+
+        Raises TransportError, which is worth another try, for one that is there and can't be read now.
+        """
         live = self._live.get(name)
-        if live is not None:
+        if live is not None or name not in self._ended:
             return live
-        return self._read(name) if name in self._ended else None
+        document = self._read(name)
+        if document is None:
+            raise TransportError(
+                f"the document of {name} is there and can't be read now", hint="Ask again; the sidecar's log says more."
+            )
+        return document
 
     def newest_attempt(self, request: str) -> Document | None:
         """Give the newest attempt of the id ``request``; an attempt's own name gives that attempt."""
@@ -118,20 +130,23 @@ class Records:
 
     def newest_change(self) -> Document | None:
         """Give the document that changed last."""
-        return None if self._newest is None else self.get(self._newest[1])
+        with contextlib.suppress(TransportError):
+            return None if self._newest is None else self.get(self._newest[1])
+        return None
 
     def newest_first(self) -> Iterator[Document]:
         """Give every document, the one accepted last first."""
         numbers = {name: entry.number for name, entry in self._ended.items()}
         numbers.update((name, document.number) for name, document in self._live.items())
         for name in sorted(numbers, key=numbers.__getitem__, reverse=True):
-            document = self.get(name)
-            if document is not None:
-                yield document
+            with contextlib.suppress(TransportError):
+                document = self.get(name)
+                if document is not None:
+                    yield document
 
     def carries(self, taken: str) -> bool:
         """Say whether a document came from the taken mailbox file of this name."""
-        return any(document.taken == taken for document in self.newest_first())
+        return taken in {held.taken for held in self._live.values()} | {held.taken for held in self._ended.values()}
 
     @contextlib.contextmanager
     def watch(self, name: str) -> Iterator[asyncio.Event]:
@@ -167,9 +182,10 @@ class Records:
             if name.partition("~")[0] in busy:
                 continue
             with contextlib.suppress(OSError):
-                remove(self._volume.logs, f"{name}.log")
+                os.unlink(f"{name}.log", dir_fd=self._volume.logs)
+            # A power cut may bring one back: it is swept again.
             with contextlib.suppress(OSError):
-                remove(self._volume.status, name + _SUFFIX)
+                os.unlink(name + _SUFFIX, dir_fd=self._volume.status)
                 del self._ended[name]
         self._sweep_logs(busy)
 
@@ -189,14 +205,19 @@ class Records:
             if total <= KEEP_LOG_BYTES:
                 break
             with contextlib.suppress(OSError):
-                remove(self._volume.logs, name)
+                os.unlink(name, dir_fd=self._volume.logs)
                 total -= size
+
+    def _state(self, name: str) -> State | None:
+        held = self._live.get(name) or self._ended.get(name)
+        return None if held is None else held.state
 
     def _read(self, name: str) -> Document | None:
         try:
             data, _ = read_bounded(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
             document = Document.model_validate_json(data)
-        except (OSError, NotAFile, ValidationError):
+        except (OSError, NotAFile, ValidationError) as error:
+            log.warning("a document can't be read", extra={"id": name, "error": str(error)[:200]})
             return None
         return document if document.id == name else None
 
@@ -208,7 +229,7 @@ class Records:
         if document.final:
             self._live.pop(document.id, None)
             self._ended_since_sweep += 1
-            self._ended[document.id] = Entry(document.state, document.number, document.revision)
+            self._ended[document.id] = Entry(document.state, document.number, document.revision, document.taken)
         else:
             self._live[document.id] = document
 

@@ -1,6 +1,5 @@
 """What a daemon finds at its start: a run that died with the one before, and requests that it left running."""
 
-import asyncio
 import logging
 import re
 
@@ -13,6 +12,7 @@ from sidecar.neo4j_admin.carriers import end_carriers
 from sidecar.parts import Parts
 from sidecar.records import Records
 from sidecar.run_record import RunRecord
+from sidecar.threads import in_thread
 from sidecar.volume import Volume
 
 _WORD = re.compile(r"[0-9a-f]{32}")
@@ -30,9 +30,9 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
         left = await end_carriers(record.word, parts.settings.grace)
         if left:
             said = (f"processes {', '.join(map(str, left))} of it can't be ended: they wait for a disk",)
-        document = records.get(record.id)
-        if document is None or not _has_result(document, record.database):
-            said += await asyncio.to_thread(clean_up, record, parts.settings.allowed_roots)
+        # Whoever may write the volume may have put the record there: only a document of ours makes it true.
+        if _is_under_way(records, record):
+            said += await in_thread(lambda: clean_up(record, parts.settings.allowed_roots))
         log.warning(
             "an earlier sidecar died during a run", extra={"id": record.id, "database": record.database, "done": said}
         )
@@ -50,9 +50,13 @@ def _record_left(volume: Volume) -> RunRecord | None:
     return record if record is not None and _WORD.fullmatch(record.word) else None
 
 
-def _has_result(document: Document, database: str) -> bool:
-    settled = (ResultState.SUCCEEDED, ResultState.FAILED, ResultState.CANCELLED, ResultState.SKIPPED)
-    return any(result.database == database and result.state in settled for result in document.results)
+def _is_under_way(records: Records, record: RunRecord) -> bool:
+    """Say whether ``record`` is of a run that its request's document tells of, and whose result is not in it yet."""
+    for document in records.under_way():
+        if document.id == record.id and document.request.get("path") == record.target:
+            running = (result.database for result in document.results if result.state is ResultState.RUNNING)
+            return record.database in running
+    return False
 
 
 def _ended(document: Document, notes: tuple[str, ...], parts: Parts) -> Document:

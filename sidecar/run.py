@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from shared.errors import BackupError, BackupTimedOut, ConfigurationError
+from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut, ConfigurationError
 from shared.lifecycle import ResultState
 from shared.protocol import BackupRequest, Progress
 from sidecar.artifact_names import artifacts_of
@@ -27,13 +27,14 @@ from sidecar.outcome import Outcome, defect, failed, noted, skipped, succeeded, 
 from sidecar.parts import Parts
 from sidecar.plan import Plan, make_plan
 from sidecar.preparation import Prepared
-from sidecar.proof import Proven, Unproven
+from sidecar.proof import Proven
 from sidecar.run_record import RunRecord
 from sidecar.server import server_version
 from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended
 from sidecar.target import Target, open_target
 from sidecar.temporary import clear_temporary, make_temporary
+from sidecar.threads import in_thread
 from sidecar.volume import Volume
 
 FOLDER_SECONDS = 120.0
@@ -72,9 +73,11 @@ class Run:
         self._name = name
         self._may_skip = may_skip
         self._stage_changed = stage_changed
-        self._observed = Observed(database, secret_values(parts.environment))
+        self._secrets = secret_values(parts.environment)
+        self._observed = Observed(database, self._secrets)
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
+        self._given_up = False
         self._bytes = Measure(self._bytes_so_far)
 
     async def execute(self) -> Outcome:
@@ -82,6 +85,7 @@ class Run:
         try:
             target, plan = await self._before(self._look)
         except BackupError as error:
+            self._given_up = True
             return Outcome(failed(self._database, error))
         with target:
             try:
@@ -116,6 +120,9 @@ class Run:
         except BaseException:
             target.close()
             raise
+        if self._given_up:
+            # The disk answered after nobody waited any more.
+            target.close()
         return target, plan
 
     async def _avoid_name(self, plan: Plan) -> None:
@@ -137,7 +144,7 @@ class Run:
         try:
             record.write(self._volume)
         except OSError as error:
-            return Outcome(failed(self._database, on_request_volume(error)))
+            return Outcome(failed(self._database, on_request_volume(error, "the run was not begun")))
         try:
             result = await self._attempt(plan, target, word)
         except BackupError as error:
@@ -158,7 +165,13 @@ class Run:
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
         await self._before(lambda: make_temporary(plan.temporary))
         execution = Execution(
-            self._parts.runner, self._parts.settings, self._volume, target, self._observed, self._stage_changed
+            self._parts.runner,
+            self._parts.settings,
+            self._volume,
+            target,
+            self._observed,
+            self._stage_changed,
+            self._secrets,
         )
         launch = plan.launch(self._prepared, self._parts.environment, word)
         ended = await execution.run(launch, self._sign, self._name)
@@ -166,7 +179,7 @@ class Run:
             judged = await self._prove(plan, target, ended)
             if isinstance(judged, Proven):
                 return succeeded(self._database, judged)
-            raise ended.by or judged.error
+            raise ended.by or judged
         if ended.by is not None:
             raise ended.by
         kills, kills_after = plan.oom_kills, read_memory().oom_kills
@@ -184,11 +197,12 @@ class Run:
             return skipped(self._database, reason)
         raise diagnose(facts)
 
-    async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | Unproven:
+    async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | ArtifactUnverified:
         """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""
 
-        def work() -> Proven | Unproven:
-            return examine(target, plan, self._observed, overlap_allowed=self._prepared.version.overlap_allowed)
+        def work() -> Proven | ArtifactUnverified:
+            overlap = self._prepared.version.overlap_allowed
+            return examine(target, plan, self._observed, self._parts.links, overlap_allowed=overlap)
 
         if ended.by is not None:
             judged = await self._after(work)
@@ -196,21 +210,21 @@ class Run:
                 raise ended.by
             return judged
         late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=_VOLUME_HINT)
-        return await self._sign.guard(asyncio.to_thread(work), PROOF_SECONDS, late)
+        return await self._sign.guard(in_thread(work), PROOF_SECONDS, late)
 
     async def _warnings(self) -> tuple[str, ...]:
-        return version_warning(self._prepared.version, await asyncio.to_thread(server_version))
+        return version_warning(self._prepared.version, await in_thread(server_version))
 
     async def _before(self, work: Callable[[], _T]) -> _T:
         """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop."""
         late = ConfigurationError(
             f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=_VOLUME_HINT
         )
-        return await self._sign.guard(asyncio.to_thread(work), FOLDER_SECONDS, late)
+        return await self._sign.guard(in_thread(work), FOLDER_SECONDS, late)
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""
-        doing = asyncio.ensure_future(asyncio.to_thread(work))
+        doing = in_thread(work)
         done, _ = await asyncio.wait({doing}, timeout=FOLDER_SECONDS)
         return doing.result() if done else None
 

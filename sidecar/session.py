@@ -4,12 +4,13 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from shared.errors import BackupInterrupted
-from shared.protocol import Progress
+from shared.lifecycle import State
+from shared.protocol import BackupRequest, Progress
 from shared.text import printable
 from sidecar.acceptance import Acceptance
 from sidecar.answers import Answers
 from sidecar.checkup import Checkup
+from sidecar.conclusion import interrupted
 from sidecar.document import Document
 from sidecar.files import sweep_temporary, write_whole
 from sidecar.hints import Hints
@@ -35,7 +36,9 @@ class Session:
         self._volume = volume
         self._parts = parts
         self._records = Records(volume)
-        self._intake = Intake(self._records, parts.clock, Acceptance(parts.settings).check)
+        # With wrong settings nothing runs, and which roots were meant isn't known: each request's end tells that.
+        check = _no_check if parts.loaded.problems else Acceptance(parts.settings).check
+        self._intake = Intake(self._records, parts.clock, check)
         self._mailbox = Mailbox(volume, parts.clock, self._deliver)
         self._job: Job | None = None
         self._idle = asyncio.Event()
@@ -54,7 +57,8 @@ class Session:
         for folder in (self._volume.root, self._volume.status, self._volume.refused):
             sweep_temporary(folder)
         self._records.load()
-        await recover(self._volume, self._records, self._parts)
+        if not await self._recover():
+            return
         self._mailbox.recover(self._records.carries)
         self._records.on_change = self._changed
         self._uncopied = self._records.newest_change()
@@ -71,6 +75,24 @@ class Session:
             # A copy that is still to come would find the volume's descriptors closed, or another's in their place.
             if self._copying is not None:
                 self._copying.cancel()
+
+    async def _recover(self) -> bool:
+        """Recover, and try again while the volume can't be written; False where we are to stop before."""
+        told = False
+        while not self._stopping.is_set():
+            try:
+                await recover(self._volume, self._records, self._parts)
+            except OSError as error:
+                self._volume.check()
+                if not told:
+                    log.error("what an earlier sidecar left can't be ended yet; trying again", extra={"error": error})
+                told = True
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(UNWATCHED_LOOK_SECONDS):
+                        await self._stopping.wait()
+            else:
+                return True
+        return False
 
     def stop(self) -> None:
         """Start nothing more, end what runs as interrupted, and let ``run`` return."""
@@ -166,11 +188,12 @@ class Session:
 
     def _interrupt(self, why: str) -> None:
         if self._job is not None:
-            hint = "Ask again: what was finished before stays, what was cut off is set aside."
-            self._job.interrupt(BackupInterrupted(f"{why} while the backup was running", hint=hint))
+            self._job.interrupt(interrupted(f"{why} while the backup was running"))
+            if self._stopping.is_set():
+                self._job.leave()
 
-    def _changed(self, before: Document | None, document: Document) -> None:
-        if before is None or before.state is not document.state:
+    def _changed(self, before: State | None, document: Document) -> None:
+        if before is not document.state:
             reason = printable(document.message, 512) or None
             log.info(f"request {document.state}", extra={"id": document.id, "code": document.code, "reason": reason})
         if document.final and self._records.crowded:
@@ -203,6 +226,10 @@ class Session:
 
     def _checkup(self) -> Checkup:
         return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining)
+
+
+def _no_check(request: BackupRequest) -> None:
+    pass
 
 
 def _reason(stopped: asyncio.Task[bool], look: asyncio.Task[None]) -> str:

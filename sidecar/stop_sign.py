@@ -1,7 +1,6 @@
 """The sign by which a request under way is told to end, and why."""
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from shared.errors import BackupError
@@ -27,19 +26,19 @@ class StopSign:
         if self.error is not None:
             raise self.error
 
-    async def guard(self, work: Coroutine[Any, Any, Outcome], seconds: float, late: BackupError) -> Outcome:
+    async def guard(self, work: "asyncio.Future[Outcome]", seconds: float, late: BackupError) -> Outcome:
         """Give what ``work`` gives; raise the sign's reason, or ``late`` after so many seconds, and leave it behind.
 
         For work in a thread, which a disk that doesn't answer may hold for ever.
         """
-        doing = asyncio.ensure_future(work)
         shown = asyncio.ensure_future(self.event.wait())
         try:
-            await asyncio.wait({doing, shown}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
+            both: set[asyncio.Future[Any]] = {work, shown}
+            await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
             self.check()
             raise late
         finally:
             shown.cancel()
-            doing.cancel()
+            work.cancel()

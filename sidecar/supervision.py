@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from shared.errors import BackupError
 from sidecar.neo4j_admin.runner import Exit, Running
 from sidecar.stop_sign import StopSign
+from sidecar.threads import in_thread
 
 SPACE_BEAT_SECONDS = 0.5
+_SPACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ async def supervise(
 async def _watch(space: Callable[[], BackupError | None]) -> BackupError:
     while True:
         await asyncio.sleep(SPACE_BEAT_SECONDS)
-        problem = await asyncio.to_thread(space)
+        looking = in_thread(space)
+        done, _ = await asyncio.wait({looking}, timeout=_SPACE_SECONDS)
+        # A disk that doesn't answer tells nothing; the run on it ends by its own time limit.
+        problem = looking.result() if done else None
         if problem is not None:
             return problem

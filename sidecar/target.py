@@ -111,6 +111,14 @@ class Target:
         """Read an artifact's head and walk its body: some seconds for each 2 GB that aren't in memory."""
         return self._examine(name, body=True)
 
+    def identity(self, name: str) -> tuple[int, ...] | None:
+        """Give what changes where a file is replaced or written to; None where it isn't there."""
+        try:
+            status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
     def set_aside(self, names: Sequence[str]) -> SetAside:
         """Move files to ``.failed`` in this folder; see ``move_aside``."""
         return move_aside(self._descriptor, self.path, names)

@@ -97,6 +97,10 @@ class Sidecar:
             courier.communicate(timeout=RUN_SECONDS)
         return Answered(json.loads(line), took)
 
+    def cancel(self, request_id: str) -> None:
+        """Cancel by a courier."""
+        docker("exec", "--interactive", self.name, PROGRAM, "cancel", request_id, given=b"{}\n")
+
     def processes(self) -> list[tuple[str, int]]:
         """Give the command line of each process in the container, zombies too, with its resident memory in KiB."""
         rows = docker("top", self.name, "-e", "-o", "pid,rss,args").splitlines()[1:]

@@ -23,7 +23,16 @@ class Images:
 def build(tag: str, dockerfile: str, **arguments: str) -> str:
     """Build an image with the classic builder (Compose builds with BuildKit) and give its tag."""
     given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-    docker("build", f"--tag={tag}", f"--file={dockerfile}", *given, ".", environment=CLASSIC, seconds=BUILD_SECONDS)
+    docker(
+        "build",
+        "--force-rm",
+        f"--tag={tag}",
+        f"--file={dockerfile}",
+        *given,
+        ".",
+        environment=CLASSIC,
+        seconds=BUILD_SECONDS,
+    )
     return tag
 
 

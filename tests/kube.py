@@ -61,8 +61,13 @@ def namespace(**labels: str) -> Iterator[str]:
         until(lambda: bool(get(name, "serviceaccount", "default")), "the namespace's service account")
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--wait=false")
-        kubectl("-n", name, "delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false", check=False)
+        remove_namespace(name)
+
+
+def remove_namespace(name: str) -> None:
+    """Remove a namespace, if it is there, and its pods at once."""
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    kubectl("-n", name, "delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false", check=False)
 
 
 def namespaced(name: str, labels: dict[str, str]) -> Document:
@@ -82,6 +87,23 @@ def load_image(image: str) -> None:
     """Hand an image of the local Docker to the tests' own cluster; another cluster has to have it."""
     if Path(kubeconfig()) == KUBE / "kubeconfig":
         subprocess.run([str(KUBE_COMMAND), "load", image], check=True, capture_output=True, timeout=300)
+
+
+def unload_image(image: str) -> None:
+    """Take an image away again that ``load_image`` handed over, if it did."""
+    if Path(kubeconfig()) == KUBE / "kubeconfig":
+        name = image if ":" in image else f"{image}:latest"
+        _containerd("images", "rm", f"docker.io/library/{name}")
+
+
+def kill_container(container_id: str) -> None:
+    """Kill all processes of a container of the tests' own cluster."""
+    _containerd("tasks", "kill", "--all", "--signal", "SIGKILL", container_id)
+
+
+def _containerd(*words: str) -> None:
+    command = ["ctr", "--address", str(KUBE / "containerd.sock"), "--namespace", "k8s.io", *words]
+    subprocess.run(command, check=False, capture_output=True, timeout=60)
 
 
 def peer_documents(pod: str, labels: dict[str, str] | None = None, **spec: Any) -> list[Document]:

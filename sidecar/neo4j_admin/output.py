@@ -59,8 +59,6 @@ _ARTIFACT_NAME = re.compile(r"(.{1,63})-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9
 _BEGUN = re.compile(r"Start (full|differential) backup of database '([^']{1,80})'")
 _DIFFERENTIAL_FAILED = re.compile(r"Differential backup of database '([^']{1,80})' failed\.(?: Reason: (.*))?", re.S)
 _FALLING_BACK = re.compile(r"Falling back to full backup of database '([^']{1,80})'")
-_NOTHING_NEW = "has not any recent data for database"
-_COMPLETED = "Backup command completed"
 _OPTION = re.compile(r"(?:Unknown options?:|Invalid value for option|Missing required option:) '?(--[A-Za-z-]{1,60})")
 
 _STAGES = tuple(
@@ -115,23 +113,18 @@ class Line:
 class Observed:
     """What a run has told so far, in bounded memory whatever it prints.
 
-    ``artifacts`` maps a database to the file it was told to be finished in, a plain name of the
-    right shape; ``odd_artifact`` is the last that was told and has no such name. ``signs`` keeps
-    the first line that spoke of each known failure. All text in it is cleaned of ``secrets``.
-    Lines about other databases than ``database`` count for ``artifacts`` only.
+    ``finished`` are the files that it said it finished for this database, as it named them, the first
+    few. ``signs`` keeps the first line that spoke of each known failure. All text in it is cleaned of
+    ``secrets``. Lines about other databases than ``database`` don't count.
     """
 
     def __init__(self, database: str, secrets: Sequence[str] = ()) -> None:
         self.database = database.lower()
         self.stage = Stage.STARTING
-        self.artifacts: dict[str, str] = {}
-        self.odd_artifact: str | None = None
+        self.finished: tuple[str, ...] = ()
         self.full_started = False
         self.differential_started = False
         self.differential_failure: str | None = None
-        self.fell_back = False
-        self.nothing_new = False
-        self.completed = False
         self.signs: dict[Sign, str] = {}
         self.refused_option: str | None = None
         self._first_error: str | None = None
@@ -142,8 +135,8 @@ class Observed:
 
     @property
     def artifact(self) -> str | None:
-        """The file that this run's database was told to be finished in."""
-        return self.artifacts.get(self.database)
+        """The last file that it said it finished, where that is a plain name of the right shape."""
+        return next((name for name in reversed(self.finished) if self._is_shaped(name)), None)
 
     @property
     def tail(self) -> tuple[str, ...]:
@@ -180,22 +173,20 @@ class Observed:
         elif found := _DIFFERENTIAL_FAILED.match(message):
             if found[1].lower() == self.database:
                 self.differential_failure = self._kept(found[2] or "")
-        elif found := _FALLING_BACK.match(message):
-            if found[1].lower() == self.database:
-                self.fell_back = True
-                self._first_error = None  # of the differential, which no longer matters
-        elif _NOTHING_NEW in message:
-            self.nothing_new |= self._names_ours(message)
-        elif message.startswith(_COMPLETED):
-            self.completed = True
+        elif (found := _FALLING_BACK.match(message)) and found[1].lower() == self.database:
+            self._first_error = None  # of the differential, which no longer matters
 
     def _read_artifact(self, name: str, database: str) -> None:
+        if database.lower() == self.database:
+            self._finish(name if self._is_shaped(name) else self._kept(name))
+
+    def _is_shaped(self, name: str) -> bool:
         shaped = _ARTIFACT_NAME.fullmatch(name)
-        known = legal_database(database)
-        if known is None or shaped is None or legal_database(shaped[1]) != known:
-            self.odd_artifact = self._kept(name)
-        elif known == self.database or len(self.artifacts) < _MOST_ARTIFACTS:
-            self.artifacts[known] = name
+        return shaped is not None and legal_database(shaped[1]) == self.database
+
+    def _finish(self, name: str) -> None:
+        if name not in self.finished and len(self.finished) < _MOST_ARTIFACTS:
+            self.finished = (*self.finished, name)
 
     def _read_failure(self, message: str, level: str | None) -> None:
         for sign, pattern in _SIGNS:

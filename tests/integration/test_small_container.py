@@ -1,8 +1,13 @@
 """A tenth of a core and 128 MiB are enough for the daemon and everything it does."""
 
+import subprocess
+import time
+
 import pytest
 
-from tests.integration.small_container import Worked
+from tests.docker_host import discard, docker, inspected, unique_name
+from tests.images import Images
+from tests.integration.small_container import LIMITS, Worked
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 ACCEPTED_SECONDS = 1.5
@@ -39,3 +44,19 @@ def test_a_request_is_accepted_within_one_and_a_half_seconds_of_its_exec(worked:
 def test_nothing_is_killed_for_want_of_memory(worked: Worked) -> None:
     assert worked.after["OOMKilled"] is False
     assert worked.after["Pid"] == worked.before["Pid"]
+
+
+def test_a_sidecar_that_is_stopped_while_it_starts_ends_at_once(images: Images) -> None:
+    """It is PID 1 of its container, to which a signal that it doesn't handle yet would be nothing."""
+    name = unique_name()
+    docker("run", "--detach", "--network=none", f"--name={name}", *LIMITS, images.sidecar)
+    try:
+        time.sleep(1)
+        log = subprocess.run(["docker", "logs", name], capture_output=True, check=True, timeout=60)
+        assert b"the sidecar is ready" not in log.stdout + log.stderr
+
+        docker("stop", "--time", "20", name)
+
+        assert inspected(name)["State"]["ExitCode"] == 0
+    finally:
+        discard("rm", "--force", name)

@@ -1,0 +1,5 @@
+"""What the end-to-end tests share."""
+
+from tests.images import images
+
+__all__ = ["images"]

@@ -1,0 +1,149 @@
+"""What becomes of a backup in a real cluster when a pod goes, a container is killed, or the way there is cut."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import kube
+from tests.e2e.kubernetes_stack import POD, SIDECAR, Job, Stack, a_stack, ended
+from tests.images import Images
+from tests.peers import until_none
+from tests.relay import Relay, relay
+from trigger.transport.kubernetes_access import open_access
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.timeout(300)]
+SLOW = 150_000
+"""Bytes per second: a backup of the 1 MiB of `neo4j` then takes some 15 s."""
+CUT_EVERY = 3.0
+CUT_FOR = 120.0
+
+
+@pytest.fixture(scope="module")
+def stack(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder: Path = tmp_path_factory.mktemp("stack")
+    with a_stack(images, folder, NEO4J_BACKUP_GRACE="2s") as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _whole_at_first(stack: Stack) -> Iterator[None]:
+    stack.set_knobs(rate=SLOW)
+    stack.until_running()
+    yield
+    stack.set_knobs()
+
+
+def attempts(job: Job) -> list[str]:
+    """Give the names of a Job's requests, the oldest first."""
+    found = json.loads(json.dumps(job.stack.ask("list")))
+    statuses = found if isinstance(found, list) else found["requests"]
+    return sorted(each["id"] for each in statuses if each["id"].startswith(job.request_id))
+
+
+def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: Stack) -> None:
+    before = len(stack.artifacts())
+    job = stack.job("full")
+    job.until_follows()
+    [first] = job.pods()
+
+    stack.kubectl("delete", "pod", first["metadata"]["name"], "--wait=false")
+
+    assert job.until_ended() == "Complete"
+    assert job.answer()["id"] == job.request_id
+    assert attempts(job) == [job.request_id]
+    assert len(stack.artifacts()) == before + 1
+
+
+def test_a_job_s_pod_that_is_evicted_costs_the_job_no_try(stack: Stack) -> None:
+    job = stack.job("full")
+    job.until_follows()
+    name = job.pods()[0]["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": stack.namespace}}
+
+    path = f"/api/v1/namespaces/{stack.namespace}/pods/{name}/eviction"
+    kube.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+
+    assert job.until_ended() == "Complete"
+    assert job.document()["status"].get("failed", 0) == 0
+    assert attempts(job) == [job.request_id]
+
+
+def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succeeds(stack: Stack) -> None:
+    before = len(stack.artifacts())
+    job = stack.job("full")
+    job.until_follows()
+
+    stack.kill_sidecar()
+
+    kube.until(lambda: bool(job.exit_codes()), "the first pod's end")
+    stack.set_knobs()
+    assert job.until_ended() == "Complete"
+    assert job.exit_codes() == [11, 0]
+    assert attempts(job) == [job.request_id, f"{job.request_id}~2"]
+    assert job.answer()["state"] == "succeeded"
+    assert len(stack.artifacts()) == before + 1
+
+
+def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stack) -> None:
+    with stack.started("--type", "FULL", "--id", "with-grace") as process:
+        kube.until(lambda: stack.ask("status", "with-grace").get("state") == "running", "the run", 60)
+        stack.kubectl("delete", "pod", POD, "--wait=false")
+        found = ended(process)
+
+    assert found.exit_code in (11, 14)
+    assert "backup_failed" not in json.dumps(found.answer)
+
+
+def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack: Stack) -> None:
+    with stack.started("--type", "FULL", "--id", "without-grace") as process:
+        kube.until(lambda: stack.ask("status", "without-grace").get("state") == "running", "the run", 60)
+        began = time.monotonic()
+        stack.kubectl("delete", "pod", POD, "--grace-period=0", "--force")
+        found = ended(process)
+        took = time.monotonic() - began
+
+    assert found.exit_code == 11
+    assert found.answer["error"]["code"] == "backup_interrupted"
+    assert took < 30
+
+
+def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_and_leaves_no_process(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stack.set_knobs(rate=2 * 1024 * 1024 / CUT_FOR)
+    access = open_access(None, {"KUBECONFIG": kube.kubeconfig()})
+    stop = threading.Event()
+    with relay(access.server.hostname or "", access.server.port or 443) as between:
+        cutting = threading.Thread(target=cut, args=(between, stop))
+        cutting.start()
+        try:
+            with stack.started("--type", "FULL", "--id", "cut", kubeconfig=by_way_of(between, tmp_path)) as process:
+                found = ended(process)
+        finally:
+            stop.set()
+            cutting.join()
+
+    assert found.exit_code == 0, found.said
+    assert found.answer["state"] == "succeeded"
+    assert between.accepted > CUT_FOR / CUT_EVERY / 2
+    assert until_none(lambda: [line for line in stack.processes() if SIDECAR in line], 15) == []
+
+
+def cut(between: Relay, stop: threading.Event) -> None:
+    while not stop.wait(CUT_EVERY):
+        between.cut()
+
+
+def by_way_of(between: Relay, folder: Path) -> str:
+    """Write a kubeconfig that leads through the relay, and give its path."""
+    found = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    cluster = found["clusters"][0]["cluster"]
+    name = cluster["server"].split("//")[1].split(":")[0]
+    cluster |= {"server": f"https://127.0.0.1:{between.port}", "tls-server-name": name}
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(found))
+    return str(path)

@@ -1,0 +1,164 @@
+"""What the trigger's account may do in a real cluster: run the couriers in the sidecar, and nothing else."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import kube
+from tests.e2e.kubernetes_stack import OURS, POD, SIDECAR, Stack, a_stack
+from tests.images import Images
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.timeout(300)]
+EXEC = ("exec", POD, "-c", SIDECAR, "--")
+KINDS = {
+    "WebSocket": {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true"},
+    "SPDY": {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false"},
+}
+
+
+@pytest.fixture(scope="module")
+def stack(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder: Path = tmp_path_factory.mktemp("stack")
+    with a_stack(images, folder) as made:
+        other = kube.peer_documents("other", automountServiceAccountToken=False)[1]
+        other["spec"] |= {
+            "initContainers": [],
+            "volumes": [],
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        }
+        [container] = other["spec"]["containers"]
+        container["securityContext"] = {
+            "runAsNonRoot": True,
+            "runAsUser": 7474,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        kube.apply(made.namespace, other)
+        kube.await_running(made.namespace, "other", "neo4j")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def as_trigger(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a kubeconfig with the account's own token."""
+    found = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    found["users"][0]["user"] = {"token": stack.kubectl("create", "token", OURS).strip()}
+    path = tmp_path_factory.mktemp("config") / "kubeconfig"
+    path.write_text(json.dumps(found))
+    return str(path)
+
+
+def run(stack: Stack, kubeconfig: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["kubectl", "--kubeconfig", kubeconfig, "-n", stack.namespace, *words],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", ["probe", "list"])
+def test_a_courier_may_run(stack: Stack, as_trigger: str, verb: str) -> None:
+    done = run(stack, as_trigger, *EXEC, SIDECAR, verb)
+
+    assert done.returncode == 0, done.stderr
+    assert '"end"' in done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param((*EXEC, SIDECAR, "drain"), id="drain"),
+        pytest.param((*EXEC, SIDECAR, "run"), id="a second daemon"),
+        pytest.param((*EXEC, SIDECAR, "settings"), id="settings"),
+        pytest.param((*EXEC, SIDECAR), id="no verb"),
+        pytest.param((*EXEC, SIDECAR, "get", "--help"), id="an option"),
+        pytest.param((*EXEC, SIDECAR, "get", "../x"), id="a path"),
+        pytest.param((*EXEC, SIDECAR, "get", "x", "y"), id="a word more"),
+        pytest.param((*EXEC, "sh", "-c", "id"), id="a shell"),
+        pytest.param((*EXEC, "/usr/local/bin/neo4j-backup-sidecar", "probe"), id="the same by its path"),
+        pytest.param((*EXEC, "neo4j-admin", "--version"), id="neo4j-admin"),
+        pytest.param(("exec", POD, "-c", "neo4j", "--", SIDECAR, "probe"), id="another container"),
+        pytest.param(("exec", POD, "-c", "neo4j", "--", "cat", "/data/databases/neo4j/neostore"), id="the database"),
+        pytest.param(("exec", "other", "--", SIDECAR, "probe"), id="another pod"),
+        pytest.param(("exec", "other", "--", "sh"), id="a shell in another pod"),
+    ],
+)
+def test_no_other_command_may_run(stack: Stack, as_trigger: str, words: tuple[str, ...], kind: str) -> None:
+    done = run(stack, as_trigger, *words, **KINDS[kind])
+
+    assert done.returncode != 0
+    assert "denied request" in done.stderr
+    assert f"system:serviceaccount:{stack.namespace}:{OURS}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("get", "secrets"),
+        ("get", "configmaps"),
+        ("get", "events"),
+        ("get", "pods", "-n", "kube-system"),
+        ("logs", POD, "-c", SIDECAR),
+        ("attach", POD, "-c", "neo4j"),
+        ("port-forward", POD, "16362:6362"),
+        ("debug", POD, "--image=debian", "--target=neo4j"),
+        ("delete", "pod", POD),
+        ("create", "token", OURS),
+        ("create", "job", "x", f"--from=cronjob/{OURS}-full"),
+        ("label", "serviceaccount", OURS, "neo4j-backup/exec-"),
+        ("delete", "validatingadmissionpolicybinding", f"{OURS}-exec"),
+        ("get", "nodes"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_else_may_be_done(stack: Stack, as_trigger: str, words: tuple[str, ...]) -> None:
+    done = run(stack, as_trigger, *words)
+
+    assert done.returncode != 0
+    assert "forbidden" in done.stderr.lower()
+
+
+def test_people_are_not_narrowed_by_the_policy(stack: Stack) -> None:
+    assert stack.kubectl("exec", POD, "-c", SIDECAR, "--", "echo", "by an admin").strip() == "by an admin"
+
+
+def test_the_sidecar_has_no_token(stack: Stack) -> None:
+    listed = stack.kubectl(
+        "exec", POD, "-c", SIDECAR, "--", "ls", "-A", "/var/run/secrets/kubernetes.io/serviceaccount"
+    )
+
+    assert listed.strip() == ""
+
+
+def test_check_in_the_cluster_sees_that_more_is_refused_and_fails_once_it_is_not(stack: Stack) -> None:
+    environment = {"NEO4J_BACKUP_CHECK_POD": POD, "NEO4J_BACKUP_CHECK_OUTPUT": "json"}
+    narrowed = stack.job("full", args=("check",), **environment)
+    assert narrowed.until_ended() == "Complete"
+
+    policy = kube.kubectl("get", "validatingadmissionpolicybinding", f"{OURS}-exec", "-o", "json")
+    kube.kubectl("delete", "validatingadmissionpolicybinding", f"{OURS}-exec")
+    try:
+        # The API server notices within a second or two.
+        kube.until(lambda: "let through" in _policy_of(stack, environment), "the check that fails", 60)
+    finally:
+        kept = json.loads(policy)
+        kept["metadata"] = {"name": kept["metadata"]["name"]}
+        kube.kubectl("create", "-f", "-", stdin=json.dumps(kept))
+
+    assert {each["name"]: each["state"] for each in narrowed.answer()["checks"]}["exec policy"] == "ok"
+
+
+def _policy_of(stack: Stack, environment: dict[str, str]) -> str:
+    job = stack.job("full", args=("check",), **environment)
+    job.until_ended()
+    found = {each["name"]: each["message"] for each in job.answer()["checks"] if each["state"] == "failed"}
+    return str(found.get("exec policy", ""))

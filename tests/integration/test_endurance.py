@@ -1,0 +1,61 @@
+"""After hundreds of requests of every kind the daemon is as large as before, and holds as many files and threads."""
+
+import os
+from pathlib import Path
+
+from tests.integration.serving import asked, serving, talk
+from tests.rig import FINAL, Rig, wait_for
+
+WARM_UP = 20
+ROUNDS = 60
+GROWTH_KIB = 2 * 1024
+
+
+def test_the_daemon_does_not_grow(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        for number in range(WARM_UP):
+            make_a_round(rig, number)
+        settle(rig)
+        before = held(rig), resident_kib(rig)
+
+        for number in range(WARM_UP, WARM_UP + ROUNDS):
+            make_a_round(rig, number)
+        settle(rig)
+
+        assert held(rig) == before[0]
+        assert resident_kib(rig) - before[1] < GROWTH_KIB
+        assert resident_kib(rig) < 64 * 1024
+
+
+def make_a_round(rig: Rig, number: int) -> None:
+    """Have a backup run that succeeds or fails, and beside it a letter refused, a request cancelled, all looked at."""
+    rig.set_knobs(faults=[["fail"], ["grandchild"], [], []][number % 4])
+    request = {"path": str(rig.backups / str(number)), "type": "FULL", "database": "neo4j"}
+    submission = {"request": request, "word": "0123456789abcdef"}
+    talk(rig, asked("submit", f"run-{number}", submission))
+    talk(rig, asked("submit", f"cancelled-{number}", submission))
+    talk(rig, asked("cancel", f"cancelled-{number}"))
+    (rig.requests / "mine").write_text('{"type": "nothing"}')
+    (rig.requests / "mine").rename(rig.requests / "backup.request")
+    talk(rig, b"garbage\n")
+    talk(rig, asked("follow", f"run-{number}"))
+    talk(rig, asked("log", f"run-{number}"))
+    talk(rig, asked("list", None, {"limit": 5}))
+
+
+def settle(rig: Rig) -> None:
+    wait_for(lambda: all(document["state"] in FINAL for document in rig.documents()), 30)
+    wait_for(lambda: rig.leftovers() == [] and rig.processes() == [], 5)
+    talk(rig, asked("list"))
+
+
+def held(rig: Rig) -> tuple[list[str], int]:
+    """Give what the daemon's open files are, and how many threads it has."""
+    process = Path(f"/proc/{rig.daemons[-1].pid}")
+    files = [os.readlink(process / "fd" / name) for name in os.listdir(process / "fd")]
+    return sorted(file.partition(":")[0] for file in files), len(os.listdir(process / "task"))
+
+
+def resident_kib(rig: Rig) -> int:
+    status = Path(f"/proc/{rig.daemons[-1].pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])

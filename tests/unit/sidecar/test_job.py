@@ -1,0 +1,223 @@
+"""One request from its turn to its end, with a clock and a neo4j-admin that do as they are told."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.lifecycle import ResultState, State
+from shared.protocol import BackupRequest, Submission
+from sidecar.document import Document
+from sidecar.intake import Intake
+from sidecar.job import EXPIRES_SECONDS, Job
+from sidecar.links import Links
+from sidecar.neo4j_admin.runner import Launch
+from sidecar.parts import Parts
+from sidecar.preparation import Preparation
+from sidecar.records import Records
+from sidecar.session import Session
+from sidecar.settings import load
+from sidecar.volume import Volume
+from tests.fakes.clock import FakeClock
+from tests.fakes.runner import Do, FakeRunner, Script, printing
+from tests.unit.artifacts import Sample
+
+NAME = "neo4j-2026-11-23T02-15-00.backup"
+FINISHED = f"Finished artifact creation '{NAME}' for database 'neo4j', took 1ms."
+
+
+def accept(request: BackupRequest) -> None:
+    pass
+
+
+@dataclass
+class House:
+    """A sidecar's parts around a volume, a target and a home of neo4j-admin; nothing in it runs by itself."""
+
+    folder: Path
+    volume: Volume
+    records: Records
+    clock: FakeClock
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "backups" / "nightly"
+
+    def build(self) -> None:
+        (self.folder / "backups").mkdir()
+        (self.folder / "neo4j/bin").mkdir(parents=True)
+        (self.folder / "neo4j/bin/neo4j-admin").touch(mode=0o755)
+        (self.folder / "neo4j/lib").mkdir()
+        (self.folder / "neo4j/lib/neo4j-kernel-5.26.28.jar").touch()
+
+    def parts(self, runner: FakeRunner) -> Parts:
+        environment = {
+            "NEO4J_BACKUP_REQUESTS": self.volume.path,
+            "NEO4J_BACKUP_ALLOWED_ROOTS": str(self.folder / "backups"),
+            "NEO4J_BACKUP_DATA": str(self.folder / "data"),
+            "NEO4J_BACKUP_NEO4J_ADMIN": str(self.folder / "neo4j/bin/neo4j-admin"),
+            "NEO4J_BACKUP_RESERVE": "0",
+            "NEO4J_BACKUP_FROM": "127.0.0.1:1",
+        }
+        loaded = load(environment)
+        assert loaded.problems == ()
+        return Parts(environment, loaded, self.clock, runner, Preparation(loaded, environment, runner), Links())
+
+    def submit(self, *databases: str) -> Document:
+        request = {"path": str(self.target), "type": "FULL", "database": list(databases or ("neo4j",))}
+        submission = Submission(request=request, word="word0001")
+        return Intake(self.records, self.clock, accept).submit("nightly", submission)[0]
+
+    def run(self, runner: FakeRunner) -> Document:
+        """Run the request that waits, from a daemon that started now, and give what became of it."""
+
+        async def take() -> None:
+            await Job(self.records.queued()[0], self.volume, self.records, self.parts(runner), started).run()
+
+        started = self.clock.moment()
+        asyncio.run(take())
+        document = self.records.get("nightly")
+        assert document is not None
+        return document
+
+    def temporary(self) -> list[Path]:
+        return list((self.folder / "backups").rglob(".run-*"))
+
+
+@pytest.fixture
+def house(tmp_path: Path, volume: Volume, records: Records, clock: FakeClock) -> House:
+    house = House(tmp_path, volume, records, clock)
+    house.build()
+    return house
+
+
+def write_artifact(house: House) -> Callable[[Launch], None]:
+    def write(launch: Launch) -> None:
+        (house.target / NAME).write_bytes(bytes(Sample()))
+
+    return write
+
+
+def making_a_backup(house: House) -> Script:
+    return Script((Do(write_artifact(house)), *printing(FINISHED, "Backup command completed.").steps))
+
+
+def test_a_backup_that_is_proven_succeeds(house: House) -> None:
+    house.submit()
+
+    document = house.run(FakeRunner([making_a_backup(house)]))
+
+    assert (document.state, document.exit_code) == (State.SUCCEEDED, 0), document.message
+    assert document.results[0].artifact == NAME
+    assert house.temporary() == []
+
+
+def test_a_request_whose_turn_comes_within_6_hours_is_run(house: House) -> None:
+    house.submit()
+    house.clock.pass_time(EXPIRES_SECONDS)
+
+    assert house.run(FakeRunner([making_a_backup(house)])).state is State.SUCCEEDED
+
+
+def test_a_request_whose_turn_comes_later_than_that_has_expired(house: House) -> None:
+    house.submit()
+    house.clock.pass_time(EXPIRES_SECONDS + 1)
+    runner = FakeRunner([])
+
+    document = house.run(runner)
+
+    assert (document.state, document.code, document.exit_code) == (State.FAILED, "request_expired", 5)
+    assert not document.retryable
+    assert runner.launches == []
+
+
+@pytest.mark.parametrize("years", [-1, 1])
+def test_a_wall_clock_that_is_moved_expires_nothing(house: House, years: int) -> None:
+    house.submit()
+    house.clock.wall = house.clock.wall.replace(year=house.clock.wall.year + years)
+
+    assert house.run(FakeRunner([making_a_backup(house)])).state is State.SUCCEEDED
+
+
+def test_after_a_reboot_the_hours_are_counted_anew_from_the_daemons_start(house: House) -> None:
+    house.submit()
+    house.clock.boot, house.clock.seconds = "boot-2", 90_000.0
+
+    assert house.run(FakeRunner([making_a_backup(house)])).state is State.SUCCEEDED
+
+
+def test_what_a_run_left_that_met_a_defect_of_ours_is_set_aside(house: House) -> None:
+    house.submit("neo4j", "movies")
+
+    def choose(launch: Launch) -> Script:
+        if launch.arguments[-1] == "movies":
+            return printing("movies have no backup", status=1)
+        write_artifact(house)(launch)
+        raise ZeroDivisionError
+
+    document = house.run(FakeRunner(choose))
+
+    assert [result.code for result in document.results] == ["internal_error", "server_unavailable"]
+    assert (document.code, document.exit_code) == ("internal_error", 1)
+    assert [path.name for path in house.target.iterdir()] == [".failed"]
+    assert os.listdir(house.target / ".failed") == [NAME]
+    assert house.temporary() == []
+
+
+def test_a_target_that_cannot_be_looked_at_any_more_is_told_and_stops_no_other_database(house: House) -> None:
+    house.submit("neo4j", "movies")
+
+    def break_target(launch: Launch) -> None:
+        """Put another file where the daemon holds the folder open."""
+        folder = str(house.target)
+        held = [int(name) for name in os.listdir("/proc/self/fd") if _leads_to(name, folder)]
+        broken = os.open("/dev/null", os.O_RDONLY)
+        for descriptor in held:
+            os.dup2(broken, descriptor)
+        os.close(broken)
+
+    first = Script((Do(break_target), *printing("it went wrong", status=1).steps), printing(status=1).exit)
+    runner = FakeRunner([first, printing("it went wrong too", status=1)])
+
+    document = house.run(runner)
+
+    assert [launch.arguments[-1] for launch in runner.launches] == ["neo4j", "movies"]
+    assert [result.state for result in document.results] == [ResultState.FAILED] * 2
+    assert "could not be set aside" in document.results[0].message
+    assert document.output_tail == ("it went wrong too",)
+    assert house.temporary() == []
+
+
+def _leads_to(name: str, folder: str) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{name}") == folder
+    except FileNotFoundError:
+        return False
+
+
+def test_a_neo4j_admin_that_does_not_start_is_told(house: House) -> None:
+    house.submit()
+
+    document = house.run(FakeRunner([ConfigurationError("it does not start", hint="Mend it.")]))
+
+    assert (document.code, document.message, document.hint) == ("configuration_error", "it does not start", "Mend it.")
+    assert house.temporary() == []
+
+
+def test_a_session_that_is_stopped_at_its_start_leaves_what_waits_waiting(house: House) -> None:
+    waiting = house.submit()
+    runner = FakeRunner([])
+
+    async def serve() -> None:
+        session = Session(house.volume, house.parts(runner))
+        session.stop()
+        await session.run()
+
+    asyncio.run(serve())
+
+    assert house.records.get("nightly") == waiting
+    assert runner.launches == []
