@@ -67,13 +67,16 @@ class Mailbox:
     def look(self) -> float | None:
         """Take what is complete; give the seconds after which to look again where something is not."""
         # What was taken and turned out to be half-written comes first: its writer is still at it.
+        wait = self._finish_taken()
+        return self._take() if wait is None else wait
+
+    def _finish_taken(self) -> float | None:
         while self._unfinished:
-            taken = self._unfinished.pop(0)
-            wait = self._finish(taken)
+            wait = self._finish(self._unfinished[0])
             if wait is not None:
-                self._unfinished.insert(0, taken)
                 return wait
-        return self._take()
+            del self._unfinished[0]
+        return None
 
     def _take(self) -> float | None:
         letter, wait = self._read(MAILBOX)
@@ -86,12 +89,8 @@ class Mailbox:
             return None
         except PermissionError as error:
             return self._tell_stuck(letter, error)
-        # On the disk before the document that carries the name: else a power cut could bring the mailbox back.
-        os.fsync(self._volume.root)
-        wait = self._finish(taken)
-        if wait is not None:
-            self._unfinished.append(taken)
-        return wait
+        self._unfinished.append(taken)
+        return self._finish_taken()
 
     def _finish(self, taken: str) -> float | None:
         """Read a taken file again, since a writer may have replaced what the first reading saw."""
@@ -100,6 +99,8 @@ class Mailbox:
             return wait
         if letter is not None:
             self._seen = None
+            # On the disk before the document that carries the name: else a power cut could bring the mailbox back.
+            os.fsync(self._volume.root)
             if not self._deliver(letter):
                 return STILL_SECONDS
             if letter.content is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -173,6 +174,15 @@ class Rig:
                 if b"NEO4J_BACKUP_RUN=" in carried and str(self.home).encode() in carried:
                     found.append(int(entry.name))
         return found
+
+    def remove_requests(self) -> None:
+        """Delete the request volume under a daemon that may be writing into it."""
+
+        def gone() -> bool:
+            shutil.rmtree(self.requests, ignore_errors=True)
+            return not self.requests.exists()
+
+        wait_for(gone, 5)
 
     def leftovers(self) -> list[str]:
         """Give what a run must not leave: records, taken files, temporary files and folders."""

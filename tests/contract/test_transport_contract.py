@@ -9,9 +9,12 @@ import pytest
 
 from shared.errors import TransportError
 from shared.wire import LINE_LIMIT
+from tests import kube
 from tests.fakes.transport import Echo, Exit, FakeTransport, Mutter, Quiet, Say, Step
-from tests.peers import container, couriers_here, processes_in, until_none, write_peer
+from tests.peers import IMAGE, container, couriers_here, processes_in, until_none, write_peer
 from trigger.transport.docker import DockerTransport
+from trigger.transport.kubernetes import KubernetesTransport, Target
+from trigger.transport.kubernetes_access import Access, open_access
 from trigger.transport.local import LocalTransport
 from trigger.transport.protocol import Exchange, Silence, Transport
 
@@ -59,7 +62,28 @@ def docker_peer() -> Iterator[str]:
         yield name
 
 
-@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker), "fake"])
+@pytest.fixture(scope="module")
+def kubernetes_peer() -> Iterator[str]:
+    kube.load_image(IMAGE)
+    with kube.namespace() as namespace:
+        kube.apply(namespace, *kube.peer_documents("peer-0"))
+        kube.await_running(namespace, "peer-0")
+        yield namespace
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Access:
+    return open_access(None, {"KUBECONFIG": kube.kubeconfig()})
+
+
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("docker", marks=pytest.mark.docker),
+        pytest.param("kubernetes", marks=pytest.mark.kubernetes),
+        "fake",
+    ]
+)
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     match request.param:
         case "local":
@@ -69,6 +93,13 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
             name = request.getfixturevalue("docker_peer")
             return Subject(
                 DockerTransport(name), lambda: [line for line in processes_in(name) if not line.startswith("sleep")]
+            )
+        case "kubernetes":
+            namespace = request.getfixturevalue("kubernetes_peer")
+            found: Access = request.getfixturevalue("cluster")
+            return Subject(
+                KubernetesTransport(Target(pod="peer-0", namespace=namespace), find=lambda: found),
+                lambda: kube.processes_in(namespace, "peer-0"),
             )
         case _:
             fake = FakeTransport(script=_fake_peer)

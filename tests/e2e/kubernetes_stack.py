@@ -88,29 +88,12 @@ class Stack:
 
     def ask(self, verb: str, *words: str) -> Document:
         """Run another verb here, and give its answer."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "trigger",
-                verb,
-                "--pod",
-                POD,
-                "--namespace",
-                self.namespace,
-                "--output",
-                "json",
-                *words,
-            ],
-            cwd=ROOT,
-            env={**os.environ, "KUBECONFIG": kube.kubeconfig()},
-            capture_output=True,
-            text=True,
-            timeout=_RUN_SECONDS,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        answer: Document = json.loads(done.stdout)
+        answer: Document = self._answer(verb, *words)
+        return answer
+
+    def requests(self) -> list[Document]:
+        """Give the newest requests' statuses."""
+        answer: list[Document] = self._answer("list")
         return answer
 
     def job(self, kind: str = "full", *, args: tuple[str, ...] = ("trigger",), **environment: str) -> "Job":
@@ -144,26 +127,28 @@ class Stack:
             if not line.strip().endswith(f"{SIDECAR} run")
         ]
 
+    # Any: an object, or of `list` a list of them.
+    def _answer(self, verb: str, *words: str) -> Any:
+        done = self._run(verb, "--output", "json", *words)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def _run(self, verb: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "trigger", verb, "--pod", POD, "--namespace", self.namespace, *words],
+            cwd=ROOT,
+            env={**os.environ, "KUBECONFIG": kube.kubeconfig()},
+            capture_output=True,
+            text=True,
+            timeout=_RUN_SECONDS,
+            check=False,
+        )
+
     def _answers(self) -> bool:
         pod = kube.get(self.namespace, "pod", POD)
         if not pod or pod["metadata"].get("deletionTimestamp"):
             return False
-        asked = [
-            sys.executable,
-            "-m",
-            "trigger",
-            "list",
-            "--pod",
-            POD,
-            "--namespace",
-            self.namespace,
-            "--connect-for",
-            "1s",
-        ]
-        done = subprocess.run(
-            asked, cwd=ROOT, env={**os.environ, "KUBECONFIG": kube.kubeconfig()}, capture_output=True, check=False
-        )
-        return done.returncode == 0
+        return self._run("list", "--connect-for", "1s").returncode == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,7 @@ def _whole_at_first(stack: Stack) -> Iterator[None]:
 
 def attempts(job: Job) -> list[str]:
     """Give the names of a Job's requests, the oldest first."""
-    found = json.loads(json.dumps(job.stack.ask("list")))
-    statuses = found if isinstance(found, list) else found["requests"]
-    return sorted(each["id"] for each in statuses if each["id"].startswith(job.request_id))
+    return sorted(each["id"] for each in job.stack.requests() if each["id"].startswith(job.request_id))
 
 
 def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: Stack) -> None:
@@ -107,7 +105,8 @@ def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack:
         took = time.monotonic() - began
 
     assert found.exit_code == 11
-    assert found.answer["error"]["code"] == "backup_interrupted"
+    # The daemon may still tell it itself; where it can't, the pod that is gone does.
+    assert found.answer.get("error", found.answer)["code"] == "backup_interrupted"
     assert took < 30
 
 

@@ -1,9 +1,11 @@
-"""The daemon, in a process that is killed before its n-th call that writes: ``python crashing.py N [TRACE]``.
+"""The daemon, with its n-th call that writes its last, or failing: ``python crashing.py kill|fail N [TRACE]``.
 
 Counted are the calls by which anything of ours reaches a disk or becomes a process; killing before call
-n + 1 is dying right after call n. With TRACE each call is written there, killed or not.
+n + 1 is dying right after call n. A call that fails says once that no space is left. With TRACE each call is
+written there, whatever becomes of it.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -19,9 +21,10 @@ _CONSOLE = (1, 2)
 
 
 class Crash:
-    """Counts calls and kills this process before the one that was named."""
+    """Counts calls, and kills this process before the one that was named, or has it fail."""
 
-    def __init__(self, at: int, trace: str | None) -> None:
+    def __init__(self, how: str, at: int, trace: str | None) -> None:
+        self._how = how
         self._at = at
         self._count = 0
         self._trace = trace
@@ -32,6 +35,8 @@ class Crash:
             with open(self._trace, "a", encoding="utf-8") as file:
                 file.write(f"{self._count} {name} {subject}\n")
         if self._count == self._at:
+            if self._how == "fail":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +58,6 @@ def install(crash: Crash) -> None:
 
 
 if __name__ == "__main__":
-    install(Crash(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    install(Crash(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None))
     sys.argv = ["neo4j-backup-sidecar", "run"]
     main()

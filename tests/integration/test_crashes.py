@@ -76,8 +76,8 @@ SCENES = {
 }
 
 
-def crashing_daemon(at: int, trace: Path | None = None) -> tuple[str, ...]:
-    return (sys.executable, crashing.__file__, str(at), *([str(trace)] if trace else []))
+def crashing_daemon(at: int, trace: Path | None = None, *, how: str = "kill") -> tuple[str, ...]:
+    return (sys.executable, crashing.__file__, how, str(at), *([str(trace)] if trace else []))
 
 
 def count_calls(folder: Path, scene: Scene) -> list[str]:
@@ -170,6 +170,42 @@ def test_a_daemon_that_is_killed_at_any_step_ends_each_request_once_and_leaves_n
 
     assert "succeeded" in states, "no crash was survived"
     assert name == "by a courier" or "failed" in states, "no crash hit the run"
+
+
+def fail_and_go_on(folder: Path, at: int) -> str:
+    """Have call ``at`` fail once for want of space, and check what may be promised then; give the state at the end."""
+    with a_rig(folder / f"fail-{at}", "neo4j") as rig:
+        daemon = rig.start(crashing_daemon(at, how="fail"), ready=False)
+        rig.wait_until_ready(daemon)
+        rig.post(NAME)
+        document = rig.wait_for_end(NAME)
+        rig.stop(daemon)
+
+        assert len(rig.documents()) == 1, "more than one document for one request"
+        assert document["code"] != "internal_error", document["message"]
+        good = [result["artifact"] for result in document["results"] if result["state"] == "succeeded"]
+        assert (document["state"] == "succeeded") == bool(good)
+        assert rig.artifacts() == good, "what isn't proven lies where a differential would look"
+        assert len(rig.invocations()) <= 1, "ran twice"
+        assert rig.processes() == []
+        return str(document["state"])
+
+
+@pytest.mark.timeout(600)
+def test_a_disk_that_is_full_for_a_moment_at_any_step_ends_each_request_once(tmp_path: Path) -> None:
+    calls = count_calls(tmp_path, SCENES["from the mailbox"])
+    first = next(number for number, call in enumerate(calls, 1) if " rename backup.request" in call)
+
+    def attempt(at: int) -> str:
+        try:
+            return fail_and_go_on(tmp_path, at)
+        except Exception as error:
+            raise AssertionError(f"failing at call {calls[at - 1]!r}: {error}") from error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        states = list(pool.map(attempt, range(first, len(calls))))
+
+    assert set(states) == {"succeeded", "failed"}
 
 
 def test_two_daemons_on_one_volume_are_one_that_works_and_one_that_stands_by(tmp_path: Path) -> None:

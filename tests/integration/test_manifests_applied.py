@@ -1,4 +1,4 @@
-"""The manifests before a real API server: each overlay under a namespace and a prefix of the test's own, as a dry run."""
+"""The manifests before a real API server: each overlay in a namespace and with a prefix of our own, as a dry run."""
 
 import json
 from pathlib import Path

@@ -28,7 +28,7 @@ ENV PATH=/var/lib/neo4j/bin:/opt/java/openjdk/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER 7474:7474
 CMD ["neo4j", "console"]
 """
-LEFT_OUT = ("src.zip", "jmods", "demo", "man", "include")
+LEFT_OUT = ("lib/src.zip", "jmods", "demo", "man", "include")
 
 
 @pytest.fixture(scope="module")

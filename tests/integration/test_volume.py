@@ -42,7 +42,7 @@ def test_a_folder_that_is_replaced_is_taken_up_anew(rig: Rig, how: str) -> None:
     rig.submit("before")
     rig.wait_for_end("before")
     if how == "deleted":
-        shutil.rmtree(rig.requests)
+        rig.remove_requests()
     else:
         rig.requests.rename(rig.folder / "moved")
     rig.requests.mkdir()
@@ -74,7 +74,7 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, what: str) -> Non
     run_until_written(rig, "runs")
     match what:
         case "the folder":
-            shutil.rmtree(rig.requests)
+            rig.remove_requests()
             rig.requests.mkdir()
         case "the lock":
             (rig.requests / "sidecar.lock").rename(rig.folder / "lock")
@@ -104,7 +104,7 @@ def test_no_status_of_the_old_folder_reaches_the_new_one(rig: Rig) -> None:
     rig.wait_for_end("before")
     rig.wait_for_output("backup.status can't be written")
 
-    shutil.rmtree(rig.requests)
+    rig.remove_requests()
     rig.requests.mkdir()
     begin_again(rig)
 
