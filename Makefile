@@ -43,6 +43,16 @@ imports: .venv/.ready
 
 check: format lint types imports
 
+UV := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform linux \
+  --only-binary :all: --no-header
+
+lock: .venv/.ready
+	$(BIN)/python -m pip install --quiet uv
+	$(UV) pyproject.toml --extra sidecar --no-emit-package click --no-emit-package tenacity \
+	  -o images/sidecar/requirements.lock
+	$(UV) pyproject.toml --extra docker --extra kubernetes -o images/trigger/requirements.lock
+	echo 'setuptools>=77' | $(UV) - -o images/build.lock
+
 clean:
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
