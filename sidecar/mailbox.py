@@ -18,6 +18,7 @@ STILL_SECONDS = 2.0
 """How long a file that is no whole request has to have been still before it is refused."""
 KEEP_REFUSED_FILES = 20
 TAKEN = "taken-"
+_AT_ONCE = 20
 log = logging.getLogger("sidecar.mailbox")
 
 
@@ -71,12 +72,15 @@ class Mailbox:
         return self._take() if wait is None else wait
 
     def _finish_taken(self) -> float | None:
-        while self._unfinished:
+        for _ in range(_AT_ONCE):
+            if not self._unfinished:
+                return None
             wait = self._finish(self._unfinished[0])
             if wait is not None:
                 return wait
             del self._unfinished[0]
-        return None
+        # Somebody has put many there: others get their turn in between.
+        return 0.0 if self._unfinished else None
 
     def _take(self) -> float | None:
         letter, wait = self._read(MAILBOX)

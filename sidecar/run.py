@@ -77,15 +77,13 @@ class Run:
         self._observed = Observed(database, self._secrets)
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
-        self._given_up = False
         self._bytes = Measure(self._bytes_so_far)
 
     async def execute(self) -> Outcome:
         """Run it and tell what became of it."""
         try:
-            target, plan = await self._before(self._look)
+            target, plan = await self._before(self._look, unwanted=lambda found: found[0].close())
         except BackupError as error:
-            self._given_up = True
             return Outcome(failed(self._database, error))
         with target:
             try:
@@ -120,9 +118,6 @@ class Run:
         except BaseException:
             target.close()
             raise
-        if self._given_up:
-            # The disk answered after nobody waited any more.
-            target.close()
         return target, plan
 
     async def _avoid_name(self, plan: Plan) -> None:
@@ -163,7 +158,9 @@ class Run:
         return Outcome(result, self._observed.tail, await self._warnings())
 
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
-        await self._before(lambda: make_temporary(plan.temporary))
+        await self._before(
+            lambda: make_temporary(plan.temporary), unwanted=lambda made: clear_temporary(plan.temporary)
+        )
         execution = Execution(
             self._parts.runner,
             self._parts.settings,
@@ -215,12 +212,15 @@ class Run:
     async def _warnings(self) -> tuple[str, ...]:
         return version_warning(self._prepared.version, await in_thread(server_version))
 
-    async def _before(self, work: Callable[[], _T]) -> _T:
-        """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop."""
+    async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object]) -> _T:
+        """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop.
+
+        ``unwanted`` undoes what comes of it after that.
+        """
         late = ConfigurationError(
             f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=_VOLUME_HINT
         )
-        return await self._sign.guard(in_thread(work), FOLDER_SECONDS, late)
+        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, late)
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""

@@ -9,8 +9,13 @@ from typing import TypeVar
 Outcome = TypeVar("Outcome")
 
 
-def in_thread(work: Callable[[], Outcome]) -> "asyncio.Future[Outcome]":
+def in_thread(
+    work: Callable[[], Outcome], unwanted: Callable[[Outcome], object] = lambda outcome: None
+) -> "asyncio.Future[Outcome]":
     """Run ``work`` in a new thread; its outcome comes into the running loop.
+
+    ``unwanted`` gets the outcome, in the loop, where the future was cancelled before it came: what was opened
+    has to be closed.
 
     Not ``asyncio.to_thread``: its few threads are shared, so that some disks that hang would hold up everything
     else, and Python waits for them at its end.
@@ -18,19 +23,19 @@ def in_thread(work: Callable[[], Outcome]) -> "asyncio.Future[Outcome]":
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Outcome] = loop.create_future()
 
-    def tell(set_outcome: Callable[[], None]) -> None:
-        # The loop may be closed by now, or the outcome no longer wanted.
+    def tell(set_outcome: Callable[[], object], drop: Callable[[], object]) -> None:
+        # The loop may be closed by now.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if future.done() else set_outcome())
+            loop.call_soon_threadsafe(lambda: drop() if future.done() else set_outcome())
 
     def run() -> None:
         try:
             outcome = work()
         except BaseException as error:  # noqa: BLE001 - it is told where the work was asked for
             failure = error
-            tell(lambda: future.set_exception(failure))
+            tell(lambda: future.set_exception(failure), lambda: None)
         else:
-            tell(lambda: future.set_result(outcome))
+            tell(lambda: future.set_result(outcome), lambda: unwanted(outcome))
 
     threading.Thread(target=run, name="disk", daemon=True).start()
     return future

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,21 @@ def kustomize(folder: Path) -> list[Document]:
     )
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def overlay(name: str) -> list[Document]:
+    """Give the objects of an overlay."""
+    return list(_overlay(name))
+
+
+@cache
+def _overlay(name: str) -> tuple[Document, ...]:
+    return tuple(kustomize(MANIFESTS / "overlays" / name))
+
+
+def names(documents: list[Document], kind: str) -> set[str]:
+    """Give the names of the objects of one kind."""
+    return {each["metadata"]["name"] for each in of_kind(documents, kind)}
 
 
 def of_kind(documents: list[Document], kind: str) -> list[Document]:
@@ -59,3 +75,15 @@ def variables(container: Document) -> dict[str, Any]:
 def labels_match(selector: str, labels: dict[str, str]) -> bool:
     """Say whether labels are what a selector of plain equalities asks for."""
     return all(labels.get(name) == value for name, _, value in (part.partition("=") for part in selector.split(",")))
+
+
+def settings(documents: list[Document], spec: Document) -> dict[str, str]:
+    """Give the variables of a Job's container, with values for those that its pod would fill in."""
+    [container] = spec["template"]["spec"]["containers"]
+    asked = {source["configMapRef"]["name"] for source in container["envFrom"]}
+    found: dict[str, str] = {}
+    for each in of_kind(documents, "ConfigMap"):
+        if each["metadata"]["name"] in asked:
+            found |= each["data"]
+    own = {name: "from-the-pod" if isinstance(value, dict) else value for name, value in variables(container).items()}
+    return found | own

@@ -61,15 +61,25 @@ def show(rows: list[Row]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--check", action="store_true", help=f"fail at {SLACK} times what is promised")
+    parser.add_argument("--check", action="store_true", help=f"fail at {SLACK} times what is promised, seen twice")
     check = parser.parse_args().check
+    missed = measure_and_show()
+    if check and missed:
+        # A machine that is shared has bad minutes; a regression is there the second time too.
+        print("\nOnce more, since a figure was missed:")
+        missed = measure_and_show()
+    return 1 if check and missed else 0
+
+
+def measure_and_show() -> bool:
+    """Measure, print the table, and say whether a figure was missed by more than the slack."""
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder))
     show(rows)
     missed = [row for row in rows if row.promised is not None and row.value > SLACK * row.promised]
     for row in missed:
-        print(f"REGRESSION: {row.what}: {row.value:.2f} {row.unit}, more than {SLACK} x {row.promised:g}")
-    return 1 if check and missed else 0
+        print(f"MISSED: {row.what}: {row.value:.2f} {row.unit}, more than {SLACK} x {row.promised:g}")
+    return bool(missed)
 
 
 if __name__ == "__main__":

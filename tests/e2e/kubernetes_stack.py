@@ -96,13 +96,20 @@ class Stack:
         answer: list[Document] = self._answer("list")
         return answer
 
-    def job(self, kind: str = "full", *, args: tuple[str, ...] = ("trigger",), **environment: str) -> "Job":
-        """Make a Job of a CronJob's, as ``kubectl create job --from`` does, with arguments and variables of its own."""
+    def job(
+        self,
+        kind: str = "full",
+        *,
+        command: tuple[str, ...] = (),
+        args: tuple[str, ...] = ("trigger",),
+        **environment: str,
+    ) -> "Job":
+        """Make a Job of a CronJob's, as ``kubectl create job --from`` does, with a command and variables of its own."""
         name = f"job-{uuid.uuid4().hex[:8]}"
         words = ("create", "job", name, f"--from=cronjob/{OURS}-{kind}", "--dry-run=client", "-o", "json")
         made = json.loads(self.kubectl(*words))
         [container] = made["spec"]["template"]["spec"]["containers"]
-        container["args"] = list(args)
+        container |= {"command": list(command), "args": list(args)} if command else {"args": list(args)}
         variables = container["env"]
         given = {"NEO4J_BACKUP_TRIGGER_OUTPUT": "json", "NEO4J_BACKUP_TRIGGER_DATABASE": "neo4j", **environment}
         kept = [each for each in variables if each["name"] not in given]

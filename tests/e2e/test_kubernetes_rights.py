@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import kube
-from tests.e2e.kubernetes_stack import OURS, POD, SIDECAR, Stack, a_stack
+from tests.e2e.kubernetes_stack import OURS, POD, SIDECAR, Job, Stack, a_stack
 from tests.images import Images
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.timeout(300)]
@@ -140,15 +140,14 @@ def test_the_sidecar_has_no_token(stack: Stack) -> None:
 
 
 def test_check_in_the_cluster_sees_that_more_is_refused_and_fails_once_it_is_not(stack: Stack) -> None:
-    environment = {"NEO4J_BACKUP_CHECK_POD": POD, "NEO4J_BACKUP_CHECK_OUTPUT": "json"}
-    narrowed = stack.job("full", args=("check",), **environment)
+    narrowed = checking(stack)
     assert narrowed.until_ended() == "Complete"
 
     policy = kube.kubectl("get", "validatingadmissionpolicybinding", f"{OURS}-exec", "-o", "json")
     kube.kubectl("delete", "validatingadmissionpolicybinding", f"{OURS}-exec")
     try:
         # The API server notices within a second or two.
-        kube.until(lambda: "let through" in _policy_of(stack, environment), "the check that fails", 60)
+        kube.until(lambda: "let through" in failed_policy(stack), "the check that fails", 60)
     finally:
         kept = json.loads(policy)
         kept["metadata"] = {"name": kept["metadata"]["name"]}
@@ -157,8 +156,13 @@ def test_check_in_the_cluster_sees_that_more_is_refused_and_fails_once_it_is_not
     assert {each["name"]: each["state"] for each in narrowed.answer()["checks"]}["exec policy"] == "ok"
 
 
-def _policy_of(stack: Stack, environment: dict[str, str]) -> str:
-    job = stack.job("full", args=("check",), **environment)
+def checking(stack: Stack) -> Job:
+    return stack.job("full", args=("check",), NEO4J_BACKUP_CHECK_POD=POD, NEO4J_BACKUP_CHECK_OUTPUT="json")
+
+
+def failed_policy(stack: Stack) -> str:
+    """Give what a check in the cluster finds wrong with the exec policy, "" where it doesn't."""
+    job = checking(stack)
     job.until_ended()
     found = {each["name"]: each["message"] for each in job.answer()["checks"] if each["state"] == "failed"}
     return str(found.get("exec policy", ""))

@@ -37,12 +37,13 @@ def failure(message: str, **details: object) -> bytes:
 # Any, here and below: a JSON document.
 @dataclass(frozen=True, slots=True)
 class Says:
-    """An answer: a status and a document, a page, or with ``frames`` an exec's stream."""
+    """An answer: a status and a document, a page, another ``location``, or with ``frames`` an exec's stream."""
 
     status: int = 200
     body: dict[str, Any] | str = ""
     frames: Sequence[bytes] | None = None
     pause: float = 0.0
+    location: str = ""
 
 
 def _unmasked(frames: bytes) -> bytes:
@@ -108,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = (says.body if isinstance(says.body, str) else json.dumps(says.body)).encode()
         self.send_response(says.status)
         self.send_header("Content-Length", str(len(content)))
+        if says.location:
+            self.send_header("Location", says.location)
         self.end_headers()
         self.wfile.write(content)
         self.close_connection = True

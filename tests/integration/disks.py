@@ -22,6 +22,31 @@ def a_disk(folder: Path, *, size: str = "16m") -> Iterator[Path]:
         assert _run("umount", "--lazy", str(folder))
 
 
+@contextmanager
+def a_disk_that_may_hang(folder: Path, image: Path) -> Iterator[Path]:
+    """Mount a file system on ``folder`` that ``hanging`` can stop; skip the test where that isn't allowed."""
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    made = os.geteuid() == 0 and _run("mkfs.ext4", "-q", str(image)) and _run("mount", "-o", "loop", image, folder)
+    if not made:
+        pytest.skip("needs the right to mount a file system of its own")
+    try:
+        yield folder
+    finally:
+        assert _run("umount", "--lazy", folder)
+
+
+@contextmanager
+def hanging(folder: Path) -> Iterator[None]:
+    """Have whoever writes to the disk wait until this ends."""
+    if not _run("fsfreeze", "--freeze", folder):
+        pytest.skip("needs the right to freeze a file system")
+    try:
+        yield
+    finally:
+        assert _run("fsfreeze", "--unfreeze", folder)
+
+
 def remount(folder: Path, how: str) -> None:
     """Change a disk of ours: ``ro`` or ``rw``."""
     assert _run("mount", "-o", f"remount,{how}", str(folder)), f"the disk can't be made {how}"
@@ -36,5 +61,5 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
     return filler
 
 
-def _run(*command: str) -> bool:
+def _run(*command: str | Path) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -2,14 +2,18 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.integration.disks import a_disk, fill, remount
+from tests.integration.disks import a_disk, a_disk_that_may_hang, fill, hanging, remount
 from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig, wait_for
+
+RESERVE = "NEO4J_BACKUP_RESERVE"
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +28,27 @@ def rig(served: Rig) -> Iterator[Rig]:
         yield rig
 
 
+@contextmanager
+def on_a_small_disk(folder: Path, reserve: str) -> Iterator[Rig]:
+    """Give a sidecar whose backups lie on a disk of 16 MiB."""
+    with serving(folder, "neo4j", size=4 << 20, settings={RESERVE: reserve}) as rig, a_disk(rig.backups):
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with on_a_small_disk(tmp_path_factory.mktemp("small"), "4m") as rig:
+        yield rig
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Rig]:
-    """A sidecar whose backups lie on a disk of 16 MiB, of which 4 stay free."""
-    with serving(tmp_path / "rig", "neo4j", "movies", size=4 << 20) as rig:
-        rig.stop(rig.daemons[-1])
-        with a_disk(rig.backups):
-            rig.environment["NEO4J_BACKUP_RESERVE"] = "4m"
-            rig.start()
-            yield rig
-            rig.stop(rig.daemons[-1])
+def small(small_disk: Rig) -> Iterator[Rig]:
+    """A sidecar on a disk of which 4 MiB stay free; it is as before after the test."""
+    with lent(small_disk) as rig:
+        yield rig
+        remount(rig.backups, "rw")
+        for path in rig.backups.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig) -> None:
@@ -54,30 +69,26 @@ def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig) -> None:
     small.submit("eats")
     wait_for(lambda: len(small.processes()) >= 2, 10)
 
-    filler = fill(small.backups, leave=3 << 20)
+    fill(small.backups, leave=3 << 20)
     document = small.wait_for_end("eats")
 
     assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
     assert "the backup was ended" in document["message"]
-    assert (small.artifacts(), small.processes(), small.leftovers()) == ([], [], [])
-    filler.unlink()
+    assert (small.artifacts(), small.processes()) == ([], [])
 
 
-def test_a_target_that_runs_full_is_told(small: Rig) -> None:
-    small.stop(small.daemons[-1])
-    small.environment["NEO4J_BACKUP_RESERVE"] = "0"
-    small.start()
-    small.set_knobs(rate=2_000_000)
-    small.submit("full")
-    wait_for(lambda: len(small.processes()) >= 2, 10)
+def test_a_target_that_runs_full_is_told(tmp_path: Path) -> None:
+    with on_a_small_disk(tmp_path, "0") as rig:
+        rig.set_knobs(rate=2_000_000)
+        rig.submit("full")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
 
-    filler = fill(small.backups)
-    document = small.wait_for_end("full")
+        fill(rig.backups)
+        document = rig.wait_for_end("full")
 
-    assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
-    assert "ran full" in document["message"]
-    assert (small.artifacts(), small.processes(), small.leftovers()) == ([], [], [])
-    filler.unlink()
+        assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+        assert "ran full" in document["message"]
+        assert (rig.artifacts(), rig.processes()) == ([], [])
 
 
 def test_a_read_only_target_is_told_before_anything_runs(small: Rig) -> None:
@@ -104,6 +115,30 @@ def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: R
     assert "could not be set aside" in document["message"]
     assert "temporary folder" in document["message"]
     assert "could not be removed" in document["message"]
+
+
+def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "rig", "neo4j") as rig,
+        a_disk_that_may_hang(rig.backups, tmp_path / "image") as disk,
+    ):
+        with hanging(disk):
+            rig.submit("hangs")
+            rig.wait_for_state("hangs", "running")
+            time.sleep(0.3)
+            began = time.monotonic()
+
+            assert rig.lines("get", "hangs")[0]["status"]["state"] == "running"
+            assert rig.lines("probe")[0]["probe"]["under_way"] == 1
+            rig.lines("cancel", "hangs")
+            assert rig.wait_for_end("hangs")["state"] == "cancelled"
+            assert time.monotonic() - began < 5
+
+        rig.submit("after")
+        assert rig.wait_for_end("after")["state"] == "succeeded"
+        wait_for(lambda: rig.leftovers() == [], 5)
+        held = [os.readlink(link) for link in Path(f"/proc/{rig.daemons[-1].pid}/fd").iterdir()]
+        assert not [path for path in held if path.startswith(str(rig.backups))], "it holds what came too late"
 
 
 @pytest.mark.parametrize("fault", ["file_without_line", "nothing", None])

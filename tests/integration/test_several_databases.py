@@ -177,10 +177,8 @@ def test_a_cancel_during_the_first_database_begins_no_other(rig: Rig) -> None:
 @pytest.fixture
 def deaf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A sidecar whose server takes no connection, so that each failed run is worth a retry."""
-    with serving(tmp_path_factory.mktemp("deaf") / "rig", *HELD) as rig:
-        rig.stop(rig.daemons[0])
-        rig.environment["NEO4J_BACKUP_FROM"] = "127.0.0.1:1"
-        rig.start()
+    nobody = {"NEO4J_BACKUP_FROM": "127.0.0.1:1"}
+    with serving(tmp_path_factory.mktemp("deaf") / "rig", *HELD, settings=nobody) as rig:
         yield rig
 
 

@@ -124,6 +124,7 @@ def test_a_writer_that_pauses_longer_than_2_s_gets_a_refusal_and_no_backup(rig: 
     assert (refused["code"], refused["exit_code"]) == ("request_rejected", 4)
     assert "not valid JSON" in refused["message"]
     assert rig.document("paused") is None
+    wait_for(lambda: not list(rig.requests.glob("taken-*")), 5)
     kept = max((rig.requests / "refused").iterdir())
     assert kept.read_text() == text(rig, "paused")[:20], "what its writer added later is not ours to keep"
 

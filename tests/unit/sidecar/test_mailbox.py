@@ -267,6 +267,18 @@ def test_a_taken_file_that_no_document_carries_is_finished_and_another_only_remo
     assert post.left() == []
 
 
+def test_of_many_taken_files_some_are_finished_at_a_time(post: Post) -> None:
+    for number in range(50):
+        (post.folder / f"taken-{number}").write_text(json.dumps(GOOD))
+    post.mailbox.recover(lambda name: False)
+
+    waits = [post.mailbox.look() for _ in range(3)]
+
+    assert waits == [0.0, 0.0, None]
+    assert len(post.letters) == 50
+    assert post.left() == []
+
+
 def test_a_clock_that_is_set_back_changes_nothing(post: Post) -> None:
     post.slot.write_text("{")
     os.utime(post.slot, (0, 0))

@@ -274,8 +274,13 @@ def test_credentials_that_stay_refused_are_told(answering: Answering) -> None:
 
 
 def test_a_redirect_is_not_followed_with_our_token(answering: Answering) -> None:
-    with pytest.raises(TransportError):
-        answering(THERE, Says(302, "elsewhere")).lines()
+    with api_server(ENDS) as (elsewhere, asked):
+        led = Says(302, location=f"{elsewhere.replace('http', 'ws')}/exec")
+
+        with pytest.raises(TransportError):
+            answering(THERE, led).lines()
+
+    assert asked.paths == []
 
 
 def test_a_command_that_is_not_there_is_told(answering: Answering) -> None:
@@ -319,12 +324,18 @@ def test_an_exit_status_other_than_zero_is_told_and_the_pod_looked_at_again(answ
 
 
 @pytest.mark.parametrize(
-    "status", [b"", b"\x03nonsense", b'\x03["x"]', b'\x03{"status":"Failure","details":{"causes":[7]}}']
+    ("status", "words"),
+    [
+        (b"", "it ended without the command's exit status"),
+        (b"\x03nonsense", "exit status can't be read"),
+        (b'\x03["x"]', "exit status can't be read"),
+        (b'\x03{"status":"Failure","details":{"causes":[7]}}', "no reason given"),
+    ],
 )
 def test_a_stream_without_a_readable_exit_status_is_an_error_of_the_way_there(
-    answering: Answering, status: bytes
+    answering: Answering, status: bytes, words: str
 ) -> None:
-    with pytest.raises(TransportError):
+    with pytest.raises(TransportError, match=words):
         answering(THERE, Says(frames=(frame(STDOUT), *([frame(status)] if status else []), CLOSE))).lines()
 
 

@@ -55,6 +55,13 @@ def test_a_pod_that_is_typed_goes_before_the_labels_of_the_environment() -> None
     assert flags == ("--pod", "neo4j-1")
 
 
+def test_labels_that_are_typed_go_before_the_pod_of_the_environment() -> None:
+    transport, flags = chosen("--selector", "app=neo4j", X_POD="neo4j-1")
+
+    assert transport.describe() == "the pod with app=neo4j"
+    assert flags == ("--selector", "app=neo4j")
+
+
 def test_half_a_job_is_no_id() -> None:
     assert "belong together" in refusal(*ASK, "--pod", "x", "--job-name", "nightly")
     assert "belong together" in refusal(*ASK, "--pod", "x", "--job-uid", UID)

@@ -1,0 +1,145 @@
+"""The trigger's Jobs and CronJobs: their settings, their ends, and which pod they mean."""
+
+import click
+import pytest
+import yaml
+
+from shared.errors import ERRORS
+from tests.manifests import Document, job_specs, labels_match, names, of_kind, overlay, settings, variables
+from trigger.cli import cli
+
+WRONG_USAGE = 2
+
+
+def test_a_job_s_settings_are_there_by_the_name_it_asks_for(objects: list[Document]) -> None:
+    asked = {
+        source["configMapRef"]["name"]
+        for spec in job_specs(objects).values()
+        for source in spec["template"]["spec"]["containers"][0]["envFrom"]
+    }
+
+    assert asked == names(objects, "ConfigMap")
+
+
+def test_what_a_job_sets_is_what_the_command_takes(objects: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+    for spec in job_specs(objects).values():
+        environment = settings(objects, spec)
+        taken = {f"NEO4J_BACKUP_TRIGGER_{str(each.name).upper()}" for each in cli.commands["trigger"].params}
+        assert set(environment) <= taken
+
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            context = cli.commands["trigger"].make_context(
+                "trigger", [], auto_envvar_prefix="NEO4J_BACKUP_TRIGGER", parent=click.Context(cli)
+            )
+        assert context.params["path"]
+        assert spec["activeDeadlineSeconds"] > context.params["timeout"]
+
+
+def test_a_job_says_which_pod_and_one_way_alone(objects: list[Document]) -> None:
+    for spec in job_specs(objects).values():
+        environment = settings(objects, spec)
+        assert len({"NEO4J_BACKUP_TRIGGER_POD", "NEO4J_BACKUP_TRIGGER_SELECTOR"} & set(environment)) == 1
+
+
+def test_a_job_s_id_comes_from_its_pod_s_labels(objects: list[Document]) -> None:
+    for spec in job_specs(objects).values():
+        found = variables(spec["template"]["spec"]["containers"][0])
+        path = "metadata.labels['batch.kubernetes.io/{}']"
+        assert found["NEO4J_BACKUP_TRIGGER_JOB_UID"] == {"fieldRef": {"fieldPath": path.format("controller-uid")}}
+        assert found["NEO4J_BACKUP_TRIGGER_JOB_NAME"] == {"fieldRef": {"fieldPath": path.format("job-name")}}
+
+
+def test_disruptions_are_ignored_first_and_codes_that_no_retry_mends_fail_the_job_at_once(
+    objects: list[Document],
+) -> None:
+    fatal = {error.exit_code for error in ERRORS if not error.retryable} | {WRONG_USAGE}
+
+    for spec in job_specs(objects).values():
+        disrupted, failed = spec["podFailurePolicy"]["rules"]
+        assert disrupted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+        assert failed["action"] == "FailJob"
+        assert set(failed["onExitCodes"]["values"]) == fatal
+        assert failed["onExitCodes"]["operator"] == "In"
+        assert failed["onExitCodes"]["containerName"] == spec["template"]["spec"]["containers"][0]["name"]
+        assert spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_jobs_leave_nothing_behind_for_ever_and_get_no_service_links(objects: list[Document]) -> None:
+    for spec in job_specs(objects).values():
+        assert spec["ttlSecondsAfterFinished"] > 0
+        assert spec["template"]["spec"]["enableServiceLinks"] is False
+
+
+def test_a_mesh_puts_no_proxy_beside_the_trigger(objects: list[Document]) -> None:
+    for spec in job_specs(objects).values():
+        metadata = spec["template"]["metadata"]
+        assert metadata["labels"]["sidecar.istio.io/inject"] == "false"
+        assert metadata["annotations"]["linkerd.io/inject"] == "disabled"
+
+
+def test_all_jobs_are_the_same_but_for_the_type(objects: list[Document]) -> None:
+    pods = []
+    for spec in job_specs(objects).values():
+        pod = yaml.safe_load(yaml.safe_dump(spec["template"]["spec"]))
+        [container] = pod["containers"]
+        container["env"] = sorted(
+            (each for each in container["env"] if each["name"] != "NEO4J_BACKUP_TRIGGER_TYPE"), key=str
+        )
+        # Of three servers each has settings and an account of its own.
+        del container["envFrom"], pod["serviceAccountName"]
+        rest = {key: value for key, value in spec.items() if key not in ("template", "suspend")}
+        pods.append({**rest, "pod": pod})
+
+    assert all(each == pods[0] for each in pods)
+
+
+def test_applying_starts_no_backup(objects: list[Document]) -> None:
+    assert all(job["spec"]["suspend"] is True for job in of_kind(objects, "Job"))
+
+
+def test_schedules_have_a_time_zone_and_never_overlap(objects: list[Document]) -> None:
+    for each in of_kind(objects, "CronJob"):
+        spec = each["spec"]
+        assert spec["timeZone"] == "Etc/UTC"
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert spec["startingDeadlineSeconds"] > 0
+        assert spec["successfulJobsHistoryLimit"] > 0
+        assert spec["failedJobsHistoryLimit"] > 0
+
+
+def test_there_is_a_full_backup_a_week_and_a_differential_every_other_day() -> None:
+    found = {
+        each["spec"]["schedule"]: variables(each["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0])
+        for each in of_kind(overlay("single"), "CronJob")
+    }
+
+    assert {when: each["NEO4J_BACKUP_TRIGGER_TYPE"] for when, each in found.items()} == {
+        "15 2 * * 0": "FULL",
+        # AUTO: a database that is new since Sunday gets a full one.
+        "15 2 * * 1-6": "AUTO",
+    }
+
+
+@pytest.mark.parametrize("name", ["single", "restricted"])
+def test_the_labels_that_are_looked_for_are_those_of_one_pod_and_not_of_the_jobs_own(name: str) -> None:
+    objects = overlay(name)
+    [server] = of_kind(objects, "StatefulSet")
+    for spec in job_specs(objects).values():
+        selector = settings(objects, spec)["NEO4J_BACKUP_TRIGGER_SELECTOR"]
+        assert labels_match(selector, server["spec"]["template"]["metadata"]["labels"])
+        assert not labels_match(selector, spec["template"]["metadata"]["labels"])
+    assert server["spec"]["replicas"] == 1
+
+
+def test_each_of_three_servers_has_jobs_that_name_it() -> None:
+    objects = overlay("three-servers")
+    [server] = of_kind(objects, "StatefulSet")
+    made: dict[str, int] = {}
+    for spec in job_specs(objects).values():
+        pod = settings(objects, spec)["NEO4J_BACKUP_TRIGGER_POD"]
+        made[pod] = made.get(pod, 0) + 1
+
+    pods = {f"{server['metadata']['name']}-{ordinal}" for ordinal in range(server["spec"]["replicas"])}
+    assert made == dict.fromkeys(pods, 3)

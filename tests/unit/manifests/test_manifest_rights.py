@@ -1,0 +1,77 @@
+"""Who may do what by the manifests: the trigger's account, its tokens, and the policies beside it."""
+
+import yaml
+
+from shared.wire import Verb
+from tests.manifests import Document, job_specs, names, of_kind, overlay
+from trigger.transport.kubernetes import CONTAINER
+
+
+def test_the_trigger_may_read_pods_and_exec_in_them_and_nothing_else(objects: list[Document]) -> None:
+    rules = [rule for role in of_kind(objects, "Role") for rule in role["rules"]]
+
+    assert {(rule["apiGroups"][0], resource) for rule in rules for resource in rule["resources"]} == {
+        ("", "pods"),
+        ("", "pods/exec"),
+    }
+    allowed = {"pods": {"get", "list"}, "pods/exec": {"get", "create"}}
+    assert all(set(rule["verbs"]) <= allowed[rule["resources"][0]] for rule in rules)
+    assert not of_kind(objects, "ClusterRole")
+    assert not of_kind(objects, "ClusterRoleBinding")
+
+
+def test_rights_can_be_held_to_the_named_pods() -> None:
+    [role] = of_kind(overlay("resource-names"), "Role")
+
+    assert all(rule["resourceNames"] == ["neo4j-0"] for rule in role["rules"])
+    assert "list" not in {verb for rule in role["rules"] for verb in rule["verbs"]}
+
+
+def test_a_binding_binds_the_account_that_the_jobs_run_as(objects: list[Document]) -> None:
+    bound = [
+        (each["roleRef"]["name"], subject) for each in of_kind(objects, "RoleBinding") for subject in each["subjects"]
+    ]
+
+    assert {role for role, _ in bound} == names(objects, "Role")
+    assert {subject["name"] for _, subject in bound} == names(objects, "ServiceAccount")
+    used = {spec["template"]["spec"]["serviceAccountName"] for spec in job_specs(objects).values()}
+    assert used == names(objects, "ServiceAccount")
+
+
+def test_a_token_is_where_a_job_needs_one_and_nowhere_else(objects: list[Document]) -> None:
+    assert all(each["automountServiceAccountToken"] is False for each in of_kind(objects, "ServiceAccount"))
+    assert all(spec["template"]["spec"]["automountServiceAccountToken"] for spec in job_specs(objects).values())
+
+
+def test_the_exec_policy_knows_each_courier_but_drain_and_no_name_of_an_overlay() -> None:
+    [policy] = of_kind(overlay("restricted"), "ValidatingAdmissionPolicy")
+    [binding] = of_kind(overlay("restricted"), "ValidatingAdmissionPolicyBinding")
+    text = yaml.safe_dump(policy["spec"])
+
+    assert {verb for verb in Verb if f"'{verb}'" in _expressions(policy)} == set(Verb) - {Verb.DRAIN}
+    assert f"'{CONTAINER}'" in _expressions(policy)
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert binding["spec"]["validationActions"] == ["Deny"]
+    assert "shop" not in text
+
+
+def test_every_account_carries_the_label_that_the_exec_policy_looks_for(objects: list[Document]) -> None:
+    [binding] = of_kind(objects, "ValidatingAdmissionPolicyBinding")
+    wanted = binding["spec"]["paramRef"]["selector"]["matchLabels"].items()
+
+    assert all(wanted <= each["metadata"]["labels"].items() for each in of_kind(objects, "ServiceAccount"))
+
+
+def test_the_network_policy_holds_the_trigger_s_pods_and_not_neo4j_s() -> None:
+    objects = overlay("restricted")
+    [policy] = of_kind(objects, "NetworkPolicy")
+    wanted = policy["spec"]["podSelector"]["matchLabels"].items()
+
+    assert all(wanted <= spec["template"]["metadata"]["labels"].items() for spec in job_specs(objects).values())
+    [server] = of_kind(objects, "StatefulSet")
+    assert not wanted <= server["spec"]["template"]["metadata"]["labels"].items()
+    assert policy["spec"]["ingress"] == []
+
+
+def _expressions(policy: Document) -> str:
+    return " ".join(each["expression"] for each in policy["spec"]["validations"])

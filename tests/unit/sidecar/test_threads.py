@@ -1,0 +1,48 @@
+"""Work in a thread of its own: its outcome is told, and what nobody waits for any more is put away."""
+
+import asyncio
+import threading
+
+import pytest
+
+from sidecar.threads import in_thread
+
+
+def test_what_the_work_gives_and_what_it_raises_comes_into_the_loop() -> None:
+    async def ask() -> int:
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(lambda: 1 // 0)
+        return await in_thread(lambda: 7)
+
+    assert asyncio.run(ask()) == 7
+
+
+def test_what_comes_after_nobody_waits_any_more_is_handed_over_to_be_put_away() -> None:
+    answered = threading.Event()
+    put_away: list[str] = []
+
+    def work() -> str:
+        answered.wait(10)
+        return "an open folder"
+
+    async def give_up() -> None:
+        future = in_thread(work, unwanted=put_away.append)
+        future.cancel()
+        answered.set()
+        async with asyncio.timeout(10):
+            while not put_away:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(give_up())
+
+    assert put_away == ["an open folder"]
+
+
+def test_what_comes_after_the_loop_has_ended_troubles_nobody() -> None:
+    answered = threading.Event()
+
+    async def leave() -> None:
+        in_thread(lambda: answered.wait(10))
+
+    asyncio.run(leave())
+    answered.set()
