@@ -4,6 +4,7 @@ import asyncio
 import faulthandler
 import logging
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from sidecar.volume import Volume, VolumeLost
 
 HANG_SECONDS = 300.0
 """A loop that does nothing for so long leaves its stacks in the log and ends: that is the liveness probe."""
+SWITCH_SECONDS = 0.0005
 _REARM_SECONDS = 20.0
 _LOCK_SECONDS = 1.0
 _OPEN_SECONDS = 5.0
@@ -23,6 +25,8 @@ log = logging.getLogger("sidecar.daemon")
 def run(environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; give the exit code."""
     start_logging()
+    # Our own renames wake watchdog's threads; the loop must not wait 5 ms for each of them.
+    sys.setswitchinterval(SWITCH_SECONDS)
     asyncio.run(_Daemon(build(environment)).run())
     log.info("the sidecar has ended")
     return 0

@@ -54,6 +54,7 @@ def lent(rig: Rig) -> Iterator[Rig]:
     rig.journal = rig.folder / f"journal-{number}.jsonl"
     rig.journal.touch()
     rig.set_knobs()
+    said = rig.log.stat().st_size
     try:
         yield rig
     finally:
@@ -63,6 +64,9 @@ def lent(rig: Rig) -> Iterator[Rig]:
                 talk(rig, asked("cancel", document["id"]))
     assert rig.daemons[-1].poll() is None, f"the sidecar ended: {rig.log.read_text()[-3000:]}"
     assert rig.processes() == []
+    with rig.log.open() as log:
+        log.seek(said)
+        assert "defect" not in log.read()
     # The record of a run goes once its end is told, and the copy of a status is written a moment later.
     wait_for(lambda: rig.leftovers() == [], 3, lambda: str(rig.leftovers()))
 

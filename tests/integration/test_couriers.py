@@ -369,7 +369,12 @@ def test_one_who_asks_and_never_reads_holds_up_nobody(rig: Rig) -> None:
     with ExitStack() as opened:
         for _ in range(20):
             opened.enter_context(connected(rig)).sendall(asked("log", "log"))
-        assert len(talk(rig, asked("log", "log"), 10)) > 20
+        whole = talk(rig, asked("log", "log"), 10)
+        assert len(whole) > 20
+        with connected(rig) as slow:
+            slow.sendall(asked("log", "log"))
+            time.sleep(1)
+            assert read_all(slow).count(b"\n") == len(whole), "one who reads slowly hears it all"
         assert talk(rig, asked("probe"), 5)[-1] == {"end": {"exit_code": 0}}
 
     wait_for(lambda: open_files(rig) <= before, 10)
