@@ -22,6 +22,12 @@ class Served(Rig):
         except (FileNotFoundError, ConnectionRefusedError):
             return super().lines(*words, given=given)
 
+    def documents(self) -> list[dict[str, Any]]:
+        """Give all documents, in the order of acceptance, also while some are swept."""
+        while True:
+            with suppress(FileNotFoundError):
+                return super().documents()
+
 
 @contextmanager
 def a_listening_server() -> Iterator[str]:

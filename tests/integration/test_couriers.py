@@ -2,120 +2,28 @@
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.integration.serving import asked, connected, lent, read_all, serving, talk
-from tests.rig import DAEMON, Rig, a_rig, wait_for
+from tests.integration.waits import Followed, Told, start_courier
+from tests.rig import Rig, a_rig, wait_for
 
-COURIER = DAEMON[:-1]
 SUBMISSION = {"request": {"path": "/backups", "type": "FULL"}, "word": "0123456789abcdef"}
-Courier = subprocess.Popen[bytes]
-BACKLOG = 1024
-
-
-def start(rig: Rig, *words: str, given: bytes = b"{}\n", ends: bool = True) -> Courier:
-    """Start a courier; ``ends`` says whether its standard input does."""
-    courier = subprocess.Popen(
-        [*COURIER, *words],
-        env=rig.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert courier.stdin is not None
-    courier.stdin.write(given)
-    courier.stdin.flush()
-    if ends:
-        courier.stdin.close()
-        courier.stdin = None
-    return courier
-
-
-@dataclass(frozen=True)
-class Told:
-    """How a courier ended: its exit code, its last line, and after how many seconds."""
-
-    exit_code: int
-    line: dict[str, Any]
-    seconds: float
-
-
-def hear(courier: Courier, began: float) -> Told:
-    told, _ = courier.communicate(timeout=60)
-    return Told(courier.returncode, json.loads(told.splitlines()[-1]), time.monotonic() - began)
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Couriers to a daemon that stands still, and a follower that has been following for a while."""
-
-    told: dict[str, "Future[Told]"]
-    began: float
-    followed: Rig
-    following: socket.socket
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
-    """What takes long, begun at once so that nobody waits for it."""
-    folder = tmp_path_factory.mktemp("waiting")
-    with (
-        serving(folder / "followed", "neo4j") as followed,
-        serving(folder / "stopped", "neo4j") as stopped,
-        serving(folder / "full", "neo4j") as full,
-        ExitStack() as opened,
-    ):
-        followed.set_knobs(faults=[{"fault": "hang"}])
-        followed.submit("runs")
-        followed.wait_for_state("runs", "running")
-        following = opened.enter_context(connected(followed))
-        following.sendall(asked("follow", "runs"))
-        for rig in (stopped, full):
-            rig.daemons[-1].send_signal(signal.SIGSTOP)
-        fill_backlog(full, opened)
-        # Each byte of it becomes six, which is more than a socket takes that nobody reads.
-        large = b"\x01" * 65_000 + b"\n"
-        couriers = {
-            "get": start(stopped, "get", "any"),
-            "follow": start(stopped, "follow", "any", ends=False),
-            "a line that doesn't fit into the socket": start(stopped, "submit", "any", given=large),
-            "a full backlog": start(full, "probe"),
-        }
-        began = time.monotonic()
-        hearing = opened.enter_context(ThreadPoolExecutor())
-        told = {name: hearing.submit(hear, opened.enter_context(courier), began) for name, courier in couriers.items()}
-        yield Waiting(told, began, followed, following)
-        for courier in couriers.values():
-            courier.kill()
-        for rig in (stopped, full):
-            rig.daemons[-1].send_signal(signal.SIGCONT)
-
-
-def fill_backlog(rig: Rig, opened: ExitStack) -> None:
-    try:
-        for _ in range(BACKLOG + 10):
-            opened.enter_context(connected(rig, 0.0))
-    except BlockingIOError:
-        return
-    raise AssertionError("the backlog has no end")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, waiting: Waiting) -> Iterator[Rig]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with serving(tmp_path_factory.mktemp("couriers") / "rig", "neo4j") as rig:
         yield rig
 
@@ -184,7 +92,7 @@ def test_follow_tells_each_change_and_ends_with_the_request(rig: Rig) -> None:
     rig.set_knobs(stage_delay=0.1)
     rig.submit("changes")
 
-    with start(rig, "follow", "changes", ends=False) as courier:
+    with start_courier(rig, "follow", "changes", ends=False) as courier:
         assert courier.stdout is not None
         lines = [json.loads(line) for line in courier.stdout]
 
@@ -211,7 +119,7 @@ def test_follow_ends_with_its_standard_input_and_leaves_no_connection(rig: Rig) 
     rig.submit("hangs")
     wait_for(lambda: len(rig.processes()) >= 2, 10)
     before = open_files(rig)
-    with start(rig, "follow", "hangs", ends=False) as courier:
+    with start_courier(rig, "follow", "hangs", ends=False) as courier:
         assert courier.stdin is not None
         assert courier.stdout is not None
         assert json.loads(courier.stdout.readline())["status"]["id"] == "hangs"
@@ -231,7 +139,7 @@ def test_a_follow_that_is_cut_leaves_nothing(rig: Rig, how: str) -> None:
     rig.submit(name)
     wait_for(lambda: len(rig.processes()) >= 2, 10)
     before = open_files(rig)
-    with start(rig, "follow", name, ends=False) as courier:
+    with start_courier(rig, "follow", name, ends=False) as courier:
         assert courier.stdout is not None
         courier.stdout.readline()
         if how == "it is killed":
@@ -411,13 +319,14 @@ def test_facts_walk_from_the_daemon_to_the_target(rig: Rig) -> None:
     assert set(checks.values()) == {"ok"}, told
 
 
-def test_a_follower_hears_at_least_every_10_s(waiting: Waiting) -> None:
-    time.sleep(max(0.0, waiting.began + 12 - time.monotonic()))
+def test_a_follower_hears_at_least_every_10_s(followed: Followed) -> None:
+    time.sleep(max(0.0, followed.since + 12 - time.monotonic()))
     heard = b""
-    while select.select([waiting.following], [], [], 0)[0] and (chunk := waiting.following.recv(1 << 16)):
-        heard += chunk
-
-    now = talk(waiting.followed, asked("get", "runs"))[0]
+    followed.following.setblocking(False)
+    with suppress(BlockingIOError):
+        while chunk := followed.following.recv(1 << 16):
+            heard += chunk
+    now = talk(followed.rig, asked("get", "runs"))[0]
 
     lines = [json.loads(line) for line in heard.splitlines()]
     assert all(line["status"]["state"] == "running" for line in lines)
@@ -426,10 +335,11 @@ def test_a_follower_hears_at_least_every_10_s(waiting: Waiting) -> None:
     assert max(after - before for before, after in pairwise(elapsed)) <= 10
 
 
-def test_a_daemon_that_stands_still_is_told_within_20_s(waiting: Waiting) -> None:
-    for name, hearing in waiting.told.items():
+def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Future[Told]"]) -> None:
+    for name, hearing in stopped.items():
         told = hearing.result(60)
 
-        assert (told.exit_code, told.line["error"]["code"]) == (12, "transport_error"), name
-        assert "slow or stuck" in told.line["error"]["hint"], name
+        error = told.lines[-1]["error"]
+        assert (told.exit_code, error["code"]) == (12, "transport_error"), name
+        assert "slow or stuck" in error["hint"], name
         assert told.seconds < 25, name

@@ -3,17 +3,16 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.serving import failed_folder, serving
-from tests.rig import DAEMON, Rig, wait_for
+from tests.integration.waits import Draining
+from tests.rig import Rig, wait_for
 
 STRAGGLERS = [
     "ignore_sigterm",
@@ -23,32 +22,8 @@ STRAGGLERS = [
 ]
 
 
-@dataclass(frozen=True)
-class Draining:
-    rig: Rig
-    courier: "subprocess.Popen[bytes]"
-    began: float
-
-
-@pytest.fixture(scope="module")
-def draining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draining]:
-    """A drain that takes more than 10 s, begun at once so that nobody has to wait for it."""
-    folder = tmp_path_factory.mktemp("draining") / "rig"
-    with serving(folder, "neo4j", settings={"NEO4J_BACKUP_GRACE": "12s"}) as rig:
-        rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang"}])
-        rig.submit("runs")
-        rig.submit("waits")
-        wait_for(lambda: len(rig.processes()) >= 2, 10)
-        courier = subprocess.Popen(
-            [*DAEMON[:-1], "drain"], env=rig.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
-        with courier:
-            yield Draining(rig, courier, time.monotonic())
-            courier.kill()
-
-
 @pytest.fixture
-def rig(tmp_path: Path, draining: Draining) -> Iterator[Rig]:
+def rig(tmp_path: Path) -> Iterator[Rig]:
     with serving(tmp_path / "rig", "neo4j", "movies") as rig:
         yield rig
         assert rig.processes() == []
@@ -186,16 +161,13 @@ def test_while_a_sidecar_drains_it_starts_nothing_and_says_so(draining: Draining
 def test_a_drain_tells_every_10_s_that_it_goes_on_and_ends_when_no_process_is_left(draining: Draining) -> None:
     rig = draining.rig
 
-    told, _ = draining.courier.communicate(timeout=30)
-    took = time.monotonic() - draining.began
+    told = draining.told.result(60)
 
     assert rig.processes() == []
-    assert [json.loads(line) for line in told.splitlines()] == [
-        {"draining": {"under_way": 2}},
-        {"end": {"exit_code": 0}},
-    ]
-    assert draining.courier.returncode == 0
-    assert 11 < took < 60
+    *beats, end = told.lines
+    assert (told.exit_code, end) == (0, {"end": {"exit_code": 0}})
+    assert {"draining": {"under_way": 2}} in beats
+    assert 12 <= told.seconds < 10 * (len(beats) + 1)
     check_interrupted(rig.wait_for_end("runs"))
     assert (rig.document("waits") or {})["state"] == "queued"
     assert (rig.requests / "backup.request").exists(), "the mailbox isn't looked at any more"

@@ -4,14 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.integration.disks import a_disk, fill, remount
 from tests.integration.serving import a_listening_server, failed_folder, lent, serving
+from tests.integration.waits import Moved
 from tests.rig import Rig, a_rig, wait_for
 
 TOLD = "the request volume is gone; beginning again"
@@ -49,21 +49,6 @@ def run_until_written(rig: Rig, name: str) -> None:
     rig.set_knobs(faults=[{"fault": "hang", "stage": "end"}, "ignore_sigterm"])
     rig.submit(name)
     rig.wait_for_output("Finished artifact creation")
-
-
-@dataclass(frozen=True)
-class Moved:
-    rig: Rig
-    at: datetime
-
-
-@pytest.fixture(scope="module", autouse=True)
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
-    """A sidecar whose folder was replaced in a way that it isn't told of, at once so that nobody waits for it."""
-    with serving(tmp_path_factory.mktemp("moved") / "rig", "neo4j") as rig:
-        rig.requests.rename(rig.folder / "moved")
-        rig.requests.mkdir()
-        yield Moved(rig, datetime.now(UTC))
 
 
 def test_a_folder_that_is_deleted_and_made_again_is_taken_up_anew(rig: Rig) -> None:
