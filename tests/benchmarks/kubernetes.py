@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import kube
-from tests.e2e.kubernetes_stack import NAME, OURS, POD, SIDECAR, TARGET, Stack, a_stack
+from tests.e2e.kubernetes_objects import NAME, OURS, POD, SIDECAR, TARGET
+from tests.e2e.kubernetes_stack import Stack, a_stack, in_the_cluster
 from tests.images import Images
 from tests.standin import journal
 
@@ -45,7 +46,7 @@ class Figures:
 
 def measure(images: Images, folder: Path, *, runs: int = 10, long_seconds: float = LONG_SECONDS) -> Figures:
     """Measure all of them on one stack: at first with the sidecar held to a tenth of a core, later without."""
-    with a_stack(images, folder) as stack:
+    with in_the_cluster(images), a_stack(images, folder) as stack:
         _hold_to(stack, "100m")
         accepted = _accepted(stack, runs)
         true = statistics.median(_timed(lambda: _run_true(stack)) for _ in range(runs))

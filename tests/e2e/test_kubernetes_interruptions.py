@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import kube
-from tests.e2e.kubernetes_stack import POD, SIDECAR, Job, Stack, a_stack, ended
+from tests.e2e.kubernetes_jobs import Job
+from tests.e2e.kubernetes_objects import POD, SIDECAR
+from tests.e2e.kubernetes_stack import Stack, a_stack, ended
 from tests.images import Images
 from tests.peers import until_none
 from tests.relay import Relay, relay
@@ -23,9 +25,9 @@ CUT_FOR = 120.0
 
 
 @pytest.fixture(scope="module")
-def stack(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(cluster_images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    with a_stack(images, folder, NEO4J_BACKUP_GRACE="2s") as made:
+    with a_stack(cluster_images, folder, NEO4J_BACKUP_GRACE="2s") as made:
         yield made
 
 
@@ -37,9 +39,9 @@ def _whole_at_first(stack: Stack) -> Iterator[None]:
     stack.set_knobs()
 
 
-def attempts(job: Job) -> list[str]:
+def attempts(stack: Stack, job: Job) -> list[str]:
     """Give the names of a Job's requests, the oldest first."""
-    return sorted(each["id"] for each in job.stack.requests() if each["id"].startswith(job.request_id))
+    return sorted(each["id"] for each in stack.requests() if each["id"].startswith(job.request_id))
 
 
 def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: Stack) -> None:
@@ -52,7 +54,7 @@ def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: S
 
     assert job.until_ended() == "Complete"
     assert job.answer()["id"] == job.request_id
-    assert attempts(job) == [job.request_id]
+    assert attempts(stack, job) == [job.request_id]
     assert len(stack.artifacts()) == before + 1
 
 
@@ -67,7 +69,7 @@ def test_a_job_s_pod_that_is_evicted_costs_the_job_no_try(stack: Stack) -> None:
 
     assert job.until_ended() == "Complete"
     assert job.document()["status"].get("failed", 0) == 0
-    assert attempts(job) == [job.request_id]
+    assert attempts(stack, job) == [job.request_id]
 
 
 def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succeeds(stack: Stack) -> None:
@@ -81,7 +83,7 @@ def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succ
     stack.set_knobs()
     assert job.until_ended() == "Complete"
     assert job.exit_codes() == [11, 0]
-    assert attempts(job) == [job.request_id, f"{job.request_id}~2"]
+    assert attempts(stack, job) == [job.request_id, f"{job.request_id}~2"]
     assert job.answer()["state"] == "succeeded"
     assert len(stack.artifacts()) == before + 1
 

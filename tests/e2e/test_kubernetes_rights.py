@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests import kube
-from tests.e2e.kubernetes_stack import OURS, POD, SIDECAR, Job, Stack, a_stack
-from tests.images import Images
+from tests.e2e.kubernetes_jobs import Job
+from tests.e2e.kubernetes_objects import OURS, POD, SIDECAR
+from tests.e2e.kubernetes_stack import Stack
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.timeout(300)]
 EXEC = ("exec", POD, "-c", SIDECAR, "--")
@@ -20,33 +19,30 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def stack(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    with a_stack(images, folder) as made:
-        other = kube.peer_documents("other", automountServiceAccountToken=False)[1]
-        other["spec"] |= {
-            "initContainers": [],
-            "volumes": [],
-            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        }
-        [container] = other["spec"]["containers"]
-        container["securityContext"] = {
-            "runAsNonRoot": True,
-            "runAsUser": 7474,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        kube.apply(made.namespace, other)
-        kube.await_running(made.namespace, "other", "neo4j")
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def _another_pod(whole_stack: Stack) -> None:
+    other = kube.peer_documents("other", automountServiceAccountToken=False)[1]
+    other["spec"] |= {
+        "initContainers": [],
+        "volumes": [],
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    [container] = other["spec"]["containers"]
+    container["securityContext"] = {
+        "runAsNonRoot": True,
+        "runAsUser": 7474,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    kube.apply(whole_stack.namespace, other)
+    kube.await_running(whole_stack.namespace, "other", "neo4j")
 
 
 @pytest.fixture(scope="module")
-def as_trigger(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+def as_trigger(whole_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give a kubeconfig with the account's own token."""
     found = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-    found["users"][0]["user"] = {"token": stack.kubectl("create", "token", OURS).strip()}
+    found["users"][0]["user"] = {"token": whole_stack.kubectl("create", "token", OURS).strip()}
     path = tmp_path_factory.mktemp("config") / "kubeconfig"
     path.write_text(json.dumps(found))
     return str(path)
