@@ -1,6 +1,7 @@
 """The images, built once for a session and gone after it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -36,8 +37,8 @@ def build(tag: str, dockerfile: str, **arguments: str) -> str:
     return tag
 
 
-@pytest.fixture(scope="session")
-def images() -> Iterator[Images]:
+@contextmanager
+def built() -> Iterator[Images]:
     """Build them; what the builder keeps to build faster the next time stays."""
     require_docker()
     name = unique_name()
@@ -49,3 +50,10 @@ def images() -> Iterator[Images]:
         yield made
     finally:
         discard("image", "rm", "--no-prune", made.sidecar, made.trigger, made.standin)
+
+
+@pytest.fixture(scope="session")
+def images() -> Iterator[Images]:
+    """Give the images to all tests of a session."""
+    with built() as made:
+        yield made

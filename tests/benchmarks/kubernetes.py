@@ -15,9 +15,6 @@ from tests.images import Images
 from tests.standin import journal
 
 POLL_SECONDS = 5.0
-BACKUP_SECONDS = (18.0, 20.0, 22.0)
-"""How long the backups last that the overhead is measured with: of several lengths, for the sake of who polls."""
-LONG_SECONDS = 600.0
 _STORE_BYTES = 2 * 1024 * 1024
 """What the stand-in writes for the 1 MiB of `neo4j`: the copy and the artifact."""
 # Runs the trigger in the Job's pod, once for each list of options, and tells how long that took, and its peak.
@@ -33,6 +30,19 @@ print("PEAK", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, flu
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured: ``backup_seconds`` are of several lengths, for the sake of who polls."""
+
+    runs: int
+    backup_seconds: tuple[float, float, float]
+    long_seconds: float
+
+
+WHOLE = Extent(runs=10, backup_seconds=(18.0, 20.0, 22.0), long_seconds=600.0)
+SHORT = Extent(runs=5, backup_seconds=(6.0, 8.0, 10.0), long_seconds=60.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Seconds, medians; and of one long backup by a Job the requests to the API server and the peak MiB."""
 
@@ -44,18 +54,18 @@ class Figures:
     peak_mib: float
 
 
-def measure(images: Images, folder: Path, *, runs: int = 10, long_seconds: float = LONG_SECONDS) -> Figures:
+def measure(images: Images, folder: Path, extent: Extent) -> Figures:
     """Measure all of them on one stack: at first with the sidecar held to a tenth of a core, later without."""
     with in_the_cluster(images), a_stack(images, folder) as stack:
         _hold_to(stack, "100m")
-        accepted = _accepted(stack, runs)
-        true = statistics.median(_timed(lambda: _run_true(stack)) for _ in range(runs))
+        accepted = _accepted(stack, extent.runs)
+        true = statistics.median(_timed(lambda: _run_true(stack)) for _ in range(extent.runs))
         _hold_to(stack, None)
-        overhead = statistics.median(_beyond(stack, seconds, _trigger) for seconds in BACKUP_SECONDS)
-        polling = statistics.median(_beyond(stack, seconds, _poll) for seconds in BACKUP_SECONDS)
+        overhead = statistics.median(_beyond(stack, seconds, _trigger) for seconds in extent.backup_seconds)
+        polling = statistics.median(_beyond(stack, seconds, _poll) for seconds in extent.backup_seconds)
         before = _asked_by(stack)
-        stack.set_knobs(rate=_STORE_BYTES / long_seconds)
-        _, peak = _in_a_job(stack, [[]], long_seconds + 120)
+        stack.set_knobs(rate=_STORE_BYTES / extent.long_seconds)
+        _, peak = _in_a_job(stack, [[]], extent.long_seconds + 120)
         return Figures(accepted, true, overhead, polling, len(_asked_by(stack) - before), peak)
 
 
