@@ -24,7 +24,6 @@ class Memory:
     """
 
     limit_bytes: int | None
-    usage_bytes: int | None
     oom_kills: int | None
 
 
@@ -34,7 +33,6 @@ class _Hierarchy:
 
     folders: tuple[Path, ...]
     limit: str
-    usage: str
     events: str
 
 
@@ -42,7 +40,7 @@ def read_memory(root: Path = Path("/")) -> Memory:
     """Read it, from below ``root``; never raises: what can't be read is None."""
     found = _v1(root) or _v2(root)
     if found is None:
-        return Memory(None, None, None)
+        return Memory(None, None)
     limits = [limit for folder in found.folders if (limit := _number(_read(folder / found.limit))) is not None]
     own = found.folders[0]
     # v1 only: it counts the cgroups above a container too, which can't be seen from inside.
@@ -51,7 +49,6 @@ def read_memory(root: Path = Path("/")) -> Memory:
     limit = min(limits, default=_UNLIMITED)
     return Memory(
         limit_bytes=limit if limit < _UNLIMITED else None,
-        usage_bytes=_number(_read(own / found.usage)),
         oom_kills=_field(_read(own / found.events), "oom_kill"),
     )
 
@@ -62,7 +59,7 @@ def _v1(root: Path) -> _Hierarchy | None:
             for mount in _mounts(root):
                 if mount.kind == "cgroup" and "memory" in mount.options:
                     folders = _folders(root, mount, path)
-                    return _Hierarchy(folders, "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control")
+                    return _Hierarchy(folders, "memory.limit_in_bytes", "memory.oom_control")
     return None
 
 
@@ -71,7 +68,7 @@ def _v2(root: Path) -> _Hierarchy | None:
         if not controllers:
             for mount in _mounts(root):
                 if mount.kind == "cgroup2":
-                    return _Hierarchy(_folders(root, mount, path), "memory.max", "memory.current", "memory.events")
+                    return _Hierarchy(_folders(root, mount, path), "memory.max", "memory.events")
     return None
 
 

@@ -18,11 +18,6 @@ _BETWEEN_LOOKS = 0.01
 _LONGEST_PAUSE = 0.25
 
 
-def find_carriers(word: str) -> tuple[int, ...]:
-    """Return the pids of the processes that carry a run's word, as one look shows them."""
-    return tuple(process.pid for process in Family(word).living())
-
-
 async def end_carriers(word: str, grace: float) -> tuple[int, ...]:
     """End the processes that carry ``word``: SIGTERM, after ``grace`` seconds SIGKILL.
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from sidecar.neo4j_admin.carriers import Family
 from sidecar.neo4j_admin.runner import Launch
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
@@ -31,6 +32,11 @@ time.sleep(60)
 def launch(folder: Path, program: str, *arguments: str, word: str = "") -> Launch:
     """Return the launch of a Python program, which finds PRELUDE's functions."""
     return Launch((*PYTHON, PRELUDE + program, *arguments), {}, str(folder), word or secrets.token_hex(8))
+
+
+def carrying(word: str) -> tuple[int, ...]:
+    """Give the pids of the processes that carry a run's word, as one look shows them."""
+    return tuple(process.pid for process in Family(word).living())
 
 
 def is_alive(pid: int) -> bool:

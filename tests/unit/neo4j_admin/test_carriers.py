@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.neo4j_admin.carriers import Family, end_carriers, find_carriers
+from sidecar.neo4j_admin.carriers import Family, end_carriers
 from sidecar.neo4j_admin.proc import Process, read_environment, read_process
-from tests.unit.neo4j_admin.programs import HANGS, PYTHON, in_a_loop, is_alive, until
+from tests.unit.neo4j_admin.programs import HANGS, PYTHON, carrying, in_a_loop, is_alive, until
 
 Start = Callable[..., int]
 
@@ -46,13 +46,13 @@ def test_carriers_are_found_by_the_whole_word(start: Start, word: str) -> None:
     start({"NEO4J_BACKUP_RUN": "x" + word})
     start({"OTHER_NEO4J_BACKUP_RUN": word, "OTHER": f"NEO4J_BACKUP_RUN={word}"})
 
-    found = find_carriers(word)
+    found = carrying(word)
 
     assert set(found) == carriers
 
 
 def test_a_process_does_not_find_itself(word: str) -> None:
-    program = f"from sidecar.neo4j_admin.carriers import find_carriers\nprint(find_carriers({word!r}))"
+    program = f"from sidecar.neo4j_admin.carriers import Family\nprint(Family({word!r}).living())"
 
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -68,7 +68,7 @@ def test_a_process_does_not_find_itself(word: str) -> None:
 @pytest.mark.parametrize("word", ["", "a\0b"])
 def test_a_word_that_could_mean_others_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="word can't be"):
-        find_carriers(word)
+        carrying(word)
 
 
 def test_carriers_are_ended_and_others_are_not(start: Start, word: str) -> None:
@@ -128,7 +128,7 @@ while time.monotonic() < end:
     left = asyncio.run(end_carriers(word, 0.1))
 
     assert left == ()
-    assert find_carriers(word) == ()
+    assert carrying(word) == ()
 
 
 def test_a_carrier_that_one_look_misses_is_ended(start: Start, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,12 +184,12 @@ def test_a_group_that_is_not_the_launchers_is_not_signalled_as_a_whole(start: St
     beside = start(
         {}, f"import os, subprocess; subprocess.run({[*PYTHON, HANGS]!r}, env={{'NEO4J_BACKUP_RUN': {word!r}}})"
     )
-    until(lambda: bool(find_carriers(word)))
+    until(lambda: bool(carrying(word)))
 
     asyncio.run(Family(word).end(lambda: 0))
     status = os.waitid(os.P_PID, beside, os.WEXITED | os.WNOWAIT)
 
-    assert find_carriers(word) == ()
+    assert carrying(word) == ()
     assert status is not None
     assert status.si_code == os.CLD_EXITED  # it saw its child's end and went on
 

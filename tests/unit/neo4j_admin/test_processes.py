@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BackupFailed, InternalError
-from sidecar.neo4j_admin.carriers import find_carriers
 from sidecar.neo4j_admin.processes import ProcessRunner
 from sidecar.neo4j_admin.runner import Exit, Launch
-from tests.unit.neo4j_admin.programs import HANGS, IGNORES_SIGTERM, Heard, in_a_loop, is_alive, launch
+from tests.unit.neo4j_admin.programs import HANGS, IGNORES_SIGTERM, Heard, carrying, in_a_loop, is_alive, launch
 
 # Like neo4j-admin's: starts a worker, forwards no signal, waits for it and passes on its status.
 LAUNCHER = f"""
@@ -253,12 +252,12 @@ def test_nothing_of_a_run_is_left_in_proc(tmp_path: Path) -> None:
         program = f"start({HANGS!r}, start_new_session=True)\n" + LAUNCHER
         running = ProcessRunner().start(launch(tmp_path, program, word=word), heard)
         await heard.pid("worker")
-        before = find_carriers(word)
+        before = carrying(word)
 
         await running.end(5)
 
         assert len(before) == 3
-        assert find_carriers(word) == ()
+        assert carrying(word) == ()
         assert not Path(f"/proc/{running.pid}").exists()
 
     in_a_loop(run)
@@ -312,7 +311,7 @@ def test_what_survives_sigkill_is_told_and_not_waited_for_without_end(
         with pytest.raises(BackupFailed, match="did not end") as caught:
             await running.end(0.05)
 
-        (left,) = find_carriers("unkillable")
+        (left,) = carrying("unkillable")
         os.kill(left, signal.SIGKILL)
         assert f"pid {left}" in caught.value.message
         with pytest.raises(BackupFailed, match="did not end"):
@@ -359,7 +358,7 @@ def test_without_a_loop_nothing_is_started(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         ProcessRunner().start(launch(tmp_path, HANGS, word="unstarted"), Heard())
 
-    assert find_carriers("unstarted") == ()
+    assert carrying("unstarted") == ()
 
 
 def test_a_start_that_fails_leaves_no_descriptor(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_v2_in_a_container_with_its_own_namespace(tree: Tree) -> None:
     tree.mounts(V2_MOUNT)
     tree.group("/sys/fs/cgroup", memory__max=str(512 * MIB), memory__current=str(60 * MIB), memory__events=EVENTS)
 
-    assert read_memory(tree.root) == Memory(512 * MIB, 60 * MIB, 2)
+    assert read_memory(tree.root) == Memory(512 * MIB, 2)
 
 
 def test_v2_without_a_limit_is_no_limit_and_not_the_nodes_memory(tree: Tree) -> None:
@@ -68,7 +68,7 @@ def test_v2_on_the_host_the_smallest_limit_above_counts(tree: Tree) -> None:
     tree.group("/sys/fs/cgroup/system.slice/docker", memory__max=str(300 * MIB), memory__events="oom_kill 9")
     tree.group("/sys/fs/cgroup/system.slice/docker/inner", memory__max="max", memory__events="oom_kill 1")
 
-    assert read_memory(tree.root) == Memory(300 * MIB, None, 1)
+    assert read_memory(tree.root) == Memory(300 * MIB, 1)
 
 
 def test_v2_of_a_container_that_sees_the_hosts_path(tree: Tree) -> None:
@@ -92,7 +92,7 @@ def test_v1_docker_without_a_namespace(tree: Tree) -> None:
         memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 5",
     )
 
-    assert read_memory(tree.root) == Memory(128 * MIB, 20 * MIB, 5)
+    assert read_memory(tree.root) == Memory(128 * MIB, 5)
 
 
 def test_v1_a_pods_limit_above_the_container_counts_though_it_cannot_be_seen(tree: Tree) -> None:
@@ -117,7 +117,7 @@ def test_v1_without_a_limit(tree: Tree) -> None:
         memory__oom_control="oom_kill_disable 0\nunder_oom 0",
     )
 
-    assert read_memory(tree.root) == Memory(None, None, None)
+    assert read_memory(tree.root) == Memory(None, None)
 
 
 def test_v1_on_the_host_the_smallest_limit_above_counts(tree: Tree) -> None:
@@ -169,7 +169,7 @@ def test_a_path_that_is_not_in_the_mount_means_the_mount_itself(tree: Tree, path
     tree.mounts(f"33 22 0:29 {mounted} /sys/fs/cgroup ro - cgroup2 cgroup rw")
     tree.group("/sys/fs/cgroup", memory__max=str(64 * MIB), memory__current=str(MIB), memory__events=EVENTS)
 
-    assert read_memory(tree.root) == Memory(64 * MIB, MIB, 2)
+    assert read_memory(tree.root) == Memory(64 * MIB, 2)
 
 
 @pytest.mark.parametrize("processes", [("0::/",), ("4:memory:/",), (), ("nonsense",)])
@@ -177,11 +177,11 @@ def test_where_nothing_is_mounted_nothing_is_known(tree: Tree, processes: tuple[
     tree.processes(*processes)
     tree.mounts()
 
-    assert read_memory(tree.root) == Memory(None, None, None)
+    assert read_memory(tree.root) == Memory(None, None)
 
 
 def test_without_proc_nothing_is_known(tmp_path: Path) -> None:
-    assert read_memory(tmp_path) == Memory(None, None, None)
+    assert read_memory(tmp_path) == Memory(None, None)
 
 
 def test_files_that_hold_nonsense_are_as_if_they_were_not_there(tree: Tree) -> None:
@@ -189,11 +189,10 @@ def test_files_that_hold_nonsense_are_as_if_they_were_not_there(tree: Tree) -> N
     tree.mounts(V2_MOUNT, "broken", "1 2 3 - cgroup2")
     tree.group("/sys/fs/cgroup", memory__max="lots", memory__current="", memory__events="oom_kill many\noom_kill")
 
-    assert read_memory(tree.root) == Memory(None, None, None)
+    assert read_memory(tree.root) == Memory(None, None)
 
 
 def test_this_machines_own_cgroup_can_be_read() -> None:
     memory = read_memory()
 
-    assert memory.usage_bytes is None or memory.usage_bytes > 0
     assert memory.limit_bytes is None or memory.limit_bytes > 0
