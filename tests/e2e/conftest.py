@@ -31,3 +31,11 @@ def stack(whole_stack: Stack) -> Iterator[Stack]:
     whole_stack.set_knobs()
     yield whole_stack
     whole_stack.set_knobs()
+
+
+@pytest.fixture(scope="session")
+def frail_stack(cluster_images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a server that tests may break; a run may take as long as it does."""
+    folder: Path = tmp_path_factory.mktemp("frail-stack")
+    with a_stack(cluster_images, folder, NEO4J_BACKUP_GRACE="2s") as made:
+        yield made

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests import kube
+from tests.e2e.kubernetes_accounts import through, write_kubeconfig
 from tests.e2e.kubernetes_jobs import Job
 from tests.e2e.kubernetes_objects import POD, SIDECAR
-from tests.e2e.kubernetes_stack import Stack, a_stack, ended
-from tests.images import Images
+from tests.e2e.kubernetes_stack import Stack, ended
 from tests.peers import until_none
 from tests.relay import Relay, relay
 from trigger.transport.kubernetes_access import open_access
@@ -24,19 +24,12 @@ CUT_EVERY = 3.0
 CUT_FOR = 120.0
 
 
-@pytest.fixture(scope="module")
-def stack(cluster_images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    with a_stack(cluster_images, folder, NEO4J_BACKUP_GRACE="2s") as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def _whole_at_first(stack: Stack) -> Iterator[None]:
-    stack.set_knobs(rate=SLOW)
-    stack.until_running()
-    yield
-    stack.set_knobs()
+@pytest.fixture
+def stack(frail_stack: Stack) -> Iterator[Stack]:
+    frail_stack.until_running()
+    frail_stack.set_knobs(rate=SLOW)
+    yield frail_stack
+    frail_stack.set_knobs()
 
 
 def attempts(stack: Stack, job: Job) -> list[str]:
@@ -119,10 +112,11 @@ def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_an
     access = open_access(None, {"KUBECONFIG": kube.kubeconfig()})
     stop = threading.Event()
     with relay(access.server.hostname or "", access.server.port or 443) as between:
+        by_relay = write_kubeconfig(tmp_path, cluster=through(between.port))
         cutting = threading.Thread(target=cut, args=(between, stop))
         cutting.start()
         try:
-            with stack.started("--type", "FULL", "--id", "cut", kubeconfig=by_way_of(between, tmp_path)) as process:
+            with stack.started("--type", "FULL", "--id", "cut", kubeconfig=by_relay) as process:
                 found = ended(process)
         finally:
             stop.set()
@@ -137,14 +131,3 @@ def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_an
 def cut(between: Relay, stop: threading.Event) -> None:
     while not stop.wait(CUT_EVERY):
         between.cut()
-
-
-def by_way_of(between: Relay, folder: Path) -> str:
-    """Write a kubeconfig that leads through the relay, and give its path."""
-    found = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-    cluster = found["clusters"][0]["cluster"]
-    name = cluster["server"].split("//")[1].split(":")[0]
-    cluster |= {"server": f"https://127.0.0.1:{between.port}", "tls-server-name": name}
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(found))
-    return str(path)

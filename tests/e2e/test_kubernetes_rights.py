@@ -1,12 +1,12 @@
 """What the trigger's account may do in a real cluster: run the couriers in the sidecar, and nothing else."""
 
-import json
 import os
 import subprocess
 
 import pytest
 
 from tests import kube
+from tests.e2e.kubernetes_accounts import a_token, write_kubeconfig
 from tests.e2e.kubernetes_jobs import Job
 from tests.e2e.kubernetes_objects import OURS, POD, SIDECAR
 from tests.e2e.kubernetes_stack import Stack
@@ -41,11 +41,8 @@ def _another_pod(whole_stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def as_trigger(whole_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give a kubeconfig with the account's own token."""
-    found = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-    found["users"][0]["user"] = {"token": whole_stack.kubectl("create", "token", OURS).strip()}
-    path = tmp_path_factory.mktemp("config") / "kubeconfig"
-    path.write_text(json.dumps(found))
-    return str(path)
+    user = {"token": a_token(whole_stack.namespace)}
+    return write_kubeconfig(tmp_path_factory.mktemp("config"), user=user)
 
 
 def run(stack: Stack, kubeconfig: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
