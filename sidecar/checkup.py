@@ -1,5 +1,6 @@
 """The sidecar's own part of ``neo4j-backup check``: what a backup would need, looked at now."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from sidecar.server import server_version, takes_connections
 from sidecar.sizes import mebibytes
 from sidecar.space import reserve_of
 from sidecar.stop_sign import StopSign
-from sidecar.target import open_target
+from sidecar.target import open_nearest
 from sidecar.threads import in_thread
 
 _CONNECT_SECONDS = 3.0
@@ -105,15 +106,17 @@ class Checkup:
         roots = self._parts.settings.allowed_roots
         try:
             check_target(path, roots)
-            with open_target(path, roots, create=False) as target:
+            with open_nearest(path, roots) as target:
                 target.check_writable()
-                system = target.file_system()
+                system, there = target.file_system(), target.path
         except BackupError as error:
             if named:
                 return _failed("target", error)
             return Check(name="target", state=CheckState.UNKNOWN, message=error.message, hint=error.hint)
         reserve = reserve_of(system, self._parts.settings.reserve)
-        room = f"{path} has {format_size(system.free_bytes)} free, of which {format_size(reserve)} stay"
+        room = f"{there} has {format_size(system.free_bytes)} free, of which {format_size(reserve)} stay"
+        if not os.path.lexists(path):
+            room = f"{path} isn't there yet and will be made; {room}"
         if system.free_bytes < reserve:
             hint = "Free space there, enlarge the volume, or lower NEO4J_BACKUP_RESERVE."
             return Check(name="target", state=CheckState.FAILED, message=room, hint=hint)

@@ -165,13 +165,7 @@ def open_target(path: str, roots: Sequence[str], *, create: bool) -> Target:
     Raises ``ConfigurationError`` that names what is in the way (a link or a file below the root, a folder
     that may not be entered or is missing), and ``InsufficientSpace`` where a folder can't be made for want of it.
     """
-    split = below_root(path, roots)
-    if split is None:
-        raise ConfigurationError(
-            f"{path} is neither an allowed root nor below one ({', '.join(roots)})",
-            hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
-        )
-    at, folders = split
+    at, folders = _split(path, roots)
     descriptor = open_root(at, create=create)
     try:
         for folder in folders:
@@ -182,3 +176,30 @@ def open_target(path: str, roots: Sequence[str], *, create: bool) -> Target:
         os.close(descriptor)
         raise
     return Target(path, descriptor)
+
+
+def open_nearest(path: str, roots: Sequence[str]) -> Target:
+    """Open the target ``path``, or the folder that it would be made in where it isn't there; nothing is made.
+
+    Raises as ``open_target`` does.
+    """
+    at, folders = _split(path, roots)
+    if not os.path.lexists(at):
+        above = os.path.dirname(at.rstrip("/"))
+        return Target(above, open_root(above, create=False))
+    for folder in folders:
+        below = os.path.join(at, folder)
+        if not os.path.lexists(below):
+            break
+        at = below
+    return open_target(at, roots, create=False)
+
+
+def _split(path: str, roots: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    split = below_root(path, roots)
+    if split is None:
+        raise ConfigurationError(
+            f"{path} is neither an allowed root nor below one ({', '.join(roots)})",
+            hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
+        )
+    return split

@@ -319,6 +319,16 @@ def test_facts_walk_from_the_daemon_to_the_target(rig: Rig) -> None:
     assert set(checks.values()) == {"ok"}, told
 
 
+def test_facts_take_a_target_that_is_still_to_be_made_for_what_it_is(rig: Rig) -> None:
+    new = rig.target / "not" / "yet"
+    told = rig.lines("facts", given={"path": str(new)})
+
+    check = told[-2]["check"]
+    assert (check["name"], check["state"]) == ("target", "ok"), check
+    assert check["message"].startswith(f"{new} isn't there yet and will be made; ")
+    assert not new.exists()
+
+
 def test_a_follower_hears_at_least_every_10_s(followed: Followed) -> None:
     time.sleep(max(0.0, followed.since + 12 - time.monotonic()))
     heard = b""

@@ -16,7 +16,7 @@ import pytest
 from shared.errors import BackupError, ConfigurationError, InsufficientSpace
 from sidecar.artifact import DamagedArtifact, Head, UnknownFormat
 from sidecar.folders import explained
-from sidecar.target import Target, open_target
+from sidecar.target import Target, open_nearest, open_target
 from tests.unit.artifacts import FULL, SMALL
 
 NAME = "neo4j-2026-11-23T06-15-59.backup"
@@ -92,6 +92,34 @@ def test_the_root_may_be_a_link(tmp_path: Path) -> None:
 
     with open_target(f"{tmp_path}/root/a", (f"{tmp_path}/root",), create=True):
         assert (tmp_path / "elsewhere/a").is_dir()
+
+
+def test_the_nearest_is_the_target_or_the_folder_that_it_would_be_made_in(root: Path) -> None:
+    (root / "a").mkdir()
+
+    for path, at, nearest in (
+        (root / "a", root, root / "a"),
+        (root / "a/b/c", root, root / "a"),
+        (root / "new/b", root / "new", root),
+    ):
+        with open_nearest(str(path), (str(at),)) as target:
+            assert target.path == str(nearest)
+            target.check_writable()
+    assert [each.name for each in root.rglob("*")] == ["a"]
+
+
+def test_the_nearest_is_nothing_that_a_target_may_not_lie_in(root: Path) -> None:
+    (root / "link").symlink_to(root)
+    (root / "file").touch()
+
+    for path, at, words in (
+        (root / "link/a", root, "is a link"),
+        (root / "file/a", root, "is not a folder"),
+        (root / "x/y/z", root / "x/y", "doesn't exist"),
+        (root / "a", root / "b", "neither an allowed root"),
+    ):
+        with pytest.raises(BackupError, match=words):
+            open_nearest(str(path), (str(at),))
 
 
 def test_nothing_is_made_unless_asked_for(root: Path) -> None:
