@@ -36,9 +36,18 @@ class Place:
 
     def kubectl(self, *words: str, pod: str | None = None) -> str:
         """Give a command to be typed; ``pod`` adds it and the container."""
-        where = [] if self.access.context is None else ["--context", self.access.context]
         which = [] if pod is None else [pod, "-c", self.container]
-        return f"`{shlex.join(['kubectl', *where, '-n', self.namespace, *words, *which])}`"
+        return _kubectl(self.access, "-n", self.namespace, *words, *which)
+
+    def can_i(self, verb: str, subresource: str, who: str) -> str:
+        """Give the command that asks for a right on pods.
+
+        Of a pod's account, ``who``, somebody else will ask; a kubeconfig's context is who we are, and may
+        seldom say so by ``--as``.
+        """
+        words = [f"--subresource={subresource}"] if subresource else []
+        other = ["--as", who] if who and self.access.context is None else []
+        return self.kubectl("auth", "can-i", verb, "pods", *words, *other)
 
 
 def unreachable(error: BaseException, access: Access) -> TransportError:
@@ -57,17 +66,15 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
     if isinstance(error, socket.gaierror):
         return TransportError(
             f"the API server's name {printable(access.server.hostname or '', 200)}, from {by}, is not known here",
-            hint="`kubectl cluster-info` has to work first.",
+            hint=_works_first(access),
         )
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return TransportError(
             f"the API server {server} did not answer in time",
-            hint="Does a NetworkPolicy or a firewall hold it back? `kubectl cluster-info` has to work first.",
+            hint=f"Does a NetworkPolicy or a firewall hold it back? {_works_first(access)}",
         )
     said = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__, _SAID_LIMIT)
-    return TransportError(
-        f"the API server {server} can't be reached: {said}", hint="`kubectl cluster-info` has to work first."
-    )
+    return TransportError(f"the API server {server} can't be reached: {said}", hint=_works_first(access))
 
 
 def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
@@ -92,14 +99,18 @@ def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
                 hint=f"`{'kubectl get --raw /readyz?verbose'}` shows how it is.",
             )
         case status:
-            return TransportError(f"the API server doesn't {what} ({status}): {said}")
+            return TransportError(
+                f"the API server doesn't {what} ({status}): {said}",
+                hint=f"Is it an API server? {_works_first(place.access)}",
+            )
 
 
 def no_pod(name: str, place: Place) -> TransportError:
     """Tell that there is no pod of that name."""
     return Misdirected(
         f"there is no pod {printable(name, 200)} in the namespace {printable(place.namespace, 200)}",
-        hint=f"{place.kubectl('get', 'pods')} shows those that are there.",
+        hint=f"{place.kubectl('get', 'pods')} shows those that are there, "
+        f"{_kubectl(place.access, 'get', 'pods', '-A', '--field-selector', f'metadata.name={name}')} those elsewhere.",
     )
 
 
@@ -107,7 +118,8 @@ def no_match(selector: str, place: Place) -> TransportError:
     """Tell that no pod has the labels."""
     return Misdirected(
         f"no pod in the namespace {printable(place.namespace, 200)} matches {printable(selector, 200)}",
-        hint=f"{place.kubectl('get', 'pods', '--show-labels')} shows those that are there.",
+        hint=f"{place.kubectl('get', 'pods', '--show-labels')} shows those that are there, "
+        f"{_kubectl(place.access, 'get', 'pods', '-A', '-l', selector)} those elsewhere.",
     )
 
 
@@ -195,13 +207,26 @@ def not_started(said: str, command: str, pod: str, place: Place) -> TransportErr
     )
 
 
+def rights(verb: str, subresource: str, who: str, place: Place) -> str:
+    """Say which rights there have to be, and which command shows whether ``who`` has the one that is missing."""
+    shown = place.can_i(verb, subresource, who)
+    return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+
+
+def _works_first(access: Access) -> str:
+    """Say what has to work before anything of ours can."""
+    return f"{_kubectl(access, 'cluster-info')} has to work first."
+
+
 def _rights(message: str, place: Place) -> str:
     found = _USER.search(message)
-    as_user = [] if found is None else ["--as", found[1]]
-    resource = ["pods", "--subresource=exec"] if "pods/exec" in message else ["pods"]
     verb = next((word for word in ("create", "list") if f"cannot {word} " in message), "get")
-    shown = printable(place.kubectl("auth", "can-i", verb, *resource, *as_user))
-    return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+    return rights(verb, "exec" if "pods/exec" in message else "", "" if found is None else found[1], place)
+
+
+def _kubectl(access: Access, *words: str) -> str:
+    where = [] if access.context is None else ["--context", access.context]
+    return printable(f"`{shlex.join(['kubectl', *where, *words])}`")
 
 
 def _limit(container: Container) -> str:

@@ -68,9 +68,9 @@ def _missing(cluster: "Cluster", who: str, wanted: Sequence[Right]) -> Check | N
         return None
     told = ", ".join(f"{verb} pods{f'/{part}' if part else ''}" for verb, part, _ in missing)
     verb, part, _ = missing[0]
-    words = [*([f"--subresource={part}"] if part else []), *(["--as", who] if who else [])]
-    shown = cluster.place.kubectl("auth", "can-i", verb, "pods", *words)
-    hint = f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+    from trigger.transport.kubernetes_errors import rights
+
+    hint = rights(verb, part, who, cluster.place)
     return Check(name=RIGHTS, state=CheckState.FAILED, message=f"we lack the right to {told}", hint=hint)
 
 

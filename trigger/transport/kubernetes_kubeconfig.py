@@ -1,5 +1,6 @@
 """A kubeconfig's cluster and user, with all the ways that the kubernetes library knows. Imports that library."""
 
+import os
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +21,12 @@ _UNFIT = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyEr
 
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str]) -> Access:
     """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one."""
+    if not any(os.path.isfile(os.path.expanduser(each)) for each in path.split(os.pathsep)):
+        raise ConfigurationError(
+            f"there is no kubeconfig {path}",
+            hint="KUBECONFIG names another, and `kubectl config get-contexts` shows what it holds; a pod has an "
+            "account of its own where automountServiceAccountToken is true.",
+        )
     configuration = Configuration()
     # The library writes certificates into files; they are gone again once they are loaded.
     with tempfile.TemporaryDirectory(prefix="neo4j-backup-") as folder:
@@ -34,8 +41,9 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
             server = urlsplit(configuration.host)
             tls = _tls(configuration) if server.scheme == "https" else None
         except _UNFIT as error:
+            said = " ".join(str(error).split()) or type(error).__name__
             raise ConfigurationError(
-                f"the kubeconfig {path} can't be used: {printable(str(error) or type(error).__name__, 300)}",
+                f"the kubeconfig {path} can't be used: {printable(said, 300)}",
                 hint="--context and KUBECONFIG say which; `kubectl config get-contexts` shows what there is.",
             ) from error
 

@@ -149,7 +149,6 @@ def test_a_login_program_is_run_for_its_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "context"),
     [
-        (None, None),
         ("", None),
         ("nonsense", None),
         ("clusters: [", None),
@@ -158,14 +157,25 @@ def test_a_login_program_is_run_for_its_token(tmp_path: Path) -> None:
         ("apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: []\nclusters: []\nusers: []\n", "y"),
     ],
 )
-def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str | None, context: str | None) -> None:
+def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str, context: str | None) -> None:
     path = tmp_path / "config"
-    if content is not None:
-        path.write_text(content)
+    path.write_text(content)
 
     with pytest.raises(ConfigurationError, match=r"the kubeconfig .*config can't be used") as error:
         open_access(context, {"KUBECONFIG": str(path)}, "/none")
 
+    assert "\n" not in error.value.message
+    assert "\\n" not in error.value.message
+    assert "`kubectl config get-contexts`" in error.value.hint
+
+
+def test_where_there_is_no_kubeconfig_at_all_that_is_told(tmp_path: Path) -> None:
+    missing = f"{tmp_path}/config:{tmp_path}/another"
+
+    with pytest.raises(ConfigurationError, match=f"^there is no kubeconfig {missing}") as error:
+        open_access(None, {"KUBECONFIG": missing}, "/none")
+
+    assert "KUBECONFIG names another" in error.value.hint
     assert "`kubectl config get-contexts`" in error.value.hint
 
 

@@ -114,6 +114,7 @@ def test_labels_that_no_pod_has_are_told_with_the_command_that_shows_them(answer
         answering(Says(body={"items": []}), selector="app=shop").lines()
 
     assert "`kubectl -n shop get pods --show-labels`" in error.value.hint
+    assert "`kubectl get pods -A -l app=shop`" in error.value.hint
 
 
 def test_a_pod_that_is_not_there_is_told(answering: Answering) -> None:
@@ -121,12 +122,14 @@ def test_a_pod_that_is_not_there_is_told(answering: Answering) -> None:
         answering(refuses(404, "NotFound", 'pods "neo4j-0" not found')).lines()
 
     assert "`kubectl -n shop get pods`" in error.value.hint
+    assert "`kubectl get pods -A --field-selector metadata.name=neo4j-0`" in error.value.hint
 
 
 def test_a_server_that_is_no_api_server_is_no_missing_pod(answering: Answering) -> None:
     with pytest.raises(TransportError, match=r"doesn't read the pod neo4j-0 \(404\): <html>") as error:
         answering(Says(404, "<html>nothing here</html>")).lines()
 
+    assert error.value.hint == "Is it an API server? `kubectl cluster-info` has to work first."
     assert not isinstance(error.value, Misdirected)
 
 
@@ -395,8 +398,9 @@ def test_no_server_and_no_name_are_told_apart() -> None:
     nowhere = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(closed))
     unnamed = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to("http://nobody.invalid:6443"))
 
-    with pytest.raises(TransportError, match="can't be reached: Connection refused"):
+    with pytest.raises(TransportError, match="can't be reached: Connection refused") as error:
         nowhere.run(["probe"])
+    assert error.value.hint == "`kubectl cluster-info` has to work first."
     with pytest.raises(TransportError, match=r"nobody\.invalid, from the test, is not known here"):
         unnamed.run(["probe"])
 
@@ -409,6 +413,10 @@ def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answeri
             transport.run(["probe"])
 
     assert "`kubectl --context 'prod eu' -n shop get pods --show-labels`" in error.value.hint
+    closed = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access)
+    with pytest.raises(TransportError) as unreached:
+        closed.run(["probe"])
+    assert unreached.value.hint == "`kubectl --context 'prod eu' cluster-info` has to work first."
 
 
 def test_hostile_words_of_a_server_reach_no_terminal(answering: Answering) -> None:

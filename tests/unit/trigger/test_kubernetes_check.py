@@ -83,6 +83,12 @@ def test_the_first_link_that_is_broken_ends_the_walk_with_12(
     assert result.return_value == 12
 
 
+def test_a_right_that_is_missing_is_asked_for_in_the_same_context(tmp_path: Path) -> None:
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, NO)
+
+    assert "`kubectl --context c -n default auth can-i get pods --subresource=exec`" in checks(result)[-1]["hint"]
+
+
 def test_before_1_35_nobody_needs_create(tmp_path: Path) -> None:
     result = check(tmp_path, VERSION, ME, YES, THERE, YES, YES, *REACHED)
 
