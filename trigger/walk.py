@@ -1,6 +1,6 @@
 """The walk of ``check``: from here over the transport and the daemon to what the sidecar itself looks at."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from shared.errors import BackupError, ConfigurationError, TransportError
@@ -25,13 +25,16 @@ class Inspectable(Protocol):
         """Give each check as it is made; what begins with ``transport:`` is a link, and a broken one is the last."""
 
 
-def walk(client: Client, path: str | None, place: str, ahead: Iterable[Check] = ()) -> Iterator[Check]:
-    """Give each check as it is made, those ``ahead`` first; the walk ends at the first link that is broken."""
+def walk(client: Client, path: str | None, place: Callable[[], str], ahead: Iterable[Check] = ()) -> Iterator[Check]:
+    """Give each check as it is made, those ``ahead`` first; the walk ends at the first link that is broken.
+
+    ``place`` names what was reached; it may be known only after those ahead.
+    """
     for check in ahead:
         yield check
         if check.state == CheckState.FAILED and _is_link(check):
             return
-    reached = Check(name=TRANSPORT, state=CheckState.OK, message=f"{place} can be reached")
+    reached = Check(name=TRANSPORT, state=CheckState.OK, message=f"{place()} can be reached")
     try:
         probe = client.probe()
     except BackupError as error:

@@ -32,7 +32,7 @@ def check(reach: Reach, path: str | None, output: str) -> int:
     client = Client(reach.transport, asking, Patience(), clock)
     done: list[Check] = []
     ahead = reach.transport.inspect() if isinstance(reach.transport, Inspectable) else ()
-    for check in walk(client, path, reach.transport.describe(), ahead):
+    for check in walk(client, path, reach.transport.describe, ahead):
         asking.close()
         done.append(check)
         if output == "text":

@@ -60,6 +60,7 @@ def test_a_pod_that_is_looked_for_is_listed_first(tmp_path: Path) -> None:
     result = check(tmp_path, VERSION, ME, YES, found, YES, YES, *REACHED, target=("--selector", "app=x"))
 
     assert links(result) == [*LINKS, *END]
+    assert checks(result)[-2]["message"] == "the pod neo4j-0 can be reached"
 
 
 @pytest.mark.parametrize(
