@@ -14,7 +14,10 @@ DEFAULTS: Document = {
     "neo4j": {"name": "", "edition": "community"},
     "volumes": {
         "backups": _SHARED,
-        "data": {"mode": ""},
+        "data": {
+            "mode": "",
+            "defaultStorageClass": {"accessModes": ["ReadWriteOnce"], "requests": {"storage": "10Gi"}},
+        },
         "import": _SHARED,
         "licenses": _SHARED,
         "logs": _SHARED,
@@ -56,6 +59,7 @@ def stateful_set(release: str, *values: Document) -> Document:
         "helm.neo4j.com/neo4j.name": given["neo4j"]["name"],
         "helm.neo4j.com/clustering": "false",
         "helm.neo4j.com/pod_category": "neo4j-instance",
+        "helm.neo4j.com/neo4j.loadbalancer": "include",
         "helm.neo4j.com/instance": release,
     }
     neo4j = {

@@ -26,12 +26,7 @@ from trigger.transport.kubernetes import COMMAND, CONTAINER
 VALUES: Document = yaml.safe_load((MANIFESTS / "helm-values.yaml").read_text())
 RELEASE: Document = {
     "neo4j": {"name": "shop", "edition": "enterprise"},
-    "volumes": {
-        "data": {
-            "mode": "defaultStorageClass",
-            "defaultStorageClass": {"accessModes": ["ReadWriteOnce"], "requests": {"storage": "10Gi"}},
-        }
-    },
+    "volumes": {"data": {"mode": "defaultStorageClass"}},
 }
 
 
