@@ -35,8 +35,9 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What was applied; ``data`` is the server's volume as it lies on this machine."""
+    """What was applied, as YAML; ``data`` is the server's volume as it lies on this machine."""
 
+    applied: str
     namespace: str
     data: Path
     knobs_file: Path
@@ -174,13 +175,13 @@ def a_stack(images: Images, folder: Path, **settings: str) -> Iterator[Stack]:
     for each in (data, knobs):
         each.mkdir()
         os.chown(each, _OWNER, _OWNER)
-    stack = Stack(namespace, data, knobs / "standin.json")
-    stack.set_knobs()
     volumes = [volume(namespace, f"data-{POD}", data), volume(namespace, f"{PREFIX}knobs", knobs)]
     objects = [*volumes, *overlay_objects(namespace, images, folder, settings)]
     wide = [each for each in objects if each["kind"].startswith("ValidatingAdmission")]
+    stack = Stack(yaml.safe_dump_all(objects), namespace, data, knobs / "standin.json")
+    stack.set_knobs()
     try:
-        kube.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+        kube.kubectl("apply", "-f", "-", stdin=stack.applied)
         stack.until_running()
         yield stack
     finally:

@@ -124,6 +124,17 @@ def test_a_trigger_that_waits_too_long_fails_the_job_and_the_backup_goes_on(stac
     kube.until(lambda: stack.ask("status", job.request_id)["state"] == "succeeded", "the backup's own end")
 
 
+def test_applying_the_same_again_changes_nothing(stack: Stack) -> None:
+    said = kube.kubectl("apply", "-f", "-", stdin=stack.applied).splitlines()
+
+    # To volumes and to the claims that a StatefulSet asks for the cluster adds something of its own, and the
+    # one-time Job may have been run.
+    others = ("persistentvolume/", "statefulset.apps/", "job.batch/")
+    ours = [line for line in said if not line.startswith(others)]
+    assert [line for line in ours if not line.endswith(" unchanged")] == []
+    assert len(ours) > 8
+
+
 def test_the_one_time_job_rests_until_somebody_wants_it(stack: Stack) -> None:
     job = Job(stack.namespace, f"{OURS}-once")
     before = job.document()
