@@ -1,11 +1,25 @@
 """The trigger's Jobs and CronJobs: their settings, their ends, and which pod they mean."""
 
+from pathlib import Path
+
 import click
 import pytest
 import yaml
 
 from shared.errors import ERRORS
-from tests.manifests import Document, job_specs, labels_match, names, of_kind, overlay, settings, variables
+from tests.manifests import (
+    MANIFESTS,
+    Document,
+    job_specs,
+    kustomize,
+    labels_match,
+    names,
+    of_kind,
+    overlay,
+    settings,
+    variables,
+)
+from tests.pages import Page
 from trigger.cli import cli
 
 WRONG_USAGE = 2
@@ -97,6 +111,16 @@ def test_all_jobs_are_the_same_but_for_the_type(objects: list[Document]) -> None
 
 def test_applying_starts_no_backup(objects: list[Document]) -> None:
     assert all(job["spec"]["suspend"] is True for job in of_kind(objects, "Job"))
+
+
+def test_the_readme_s_patch_leaves_the_job_out_and_nothing_else(tmp_path: Path) -> None:
+    [patch] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if block.startswith("patches:")]
+    above = "../" * len(tmp_path.parts[1:]) + str(MANIFESTS).lstrip("/")
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{above}/overlays/chart]\n{patch}")
+
+    left = kustomize(tmp_path)
+
+    assert left == [each for each in overlay("chart") if each["kind"] != "Job"]
 
 
 def test_schedules_have_a_time_zone_and_never_overlap(objects: list[Document]) -> None:
