@@ -102,6 +102,16 @@ def test_every_code_and_exit_code_is_one_of_ours() -> None:
     assert set(re.findall(r"(?:exit code|fails with) (\d+)", PAGE.text)) == {"5", "6"}
 
 
+def test_the_rights_that_the_readme_explains_are_those_of_the_role(applied: list[Document]) -> None:
+    [role] = of_kind(applied, "Role")
+
+    told = {
+        (row[0].strip("`"), frozenset(re.findall(r"\w+", row[1]))) for row in rows(README.section("Kubernetes"))[1:]
+    }
+
+    assert told == {(resource, frozenset(rule["verbs"])) for rule in role["rules"] for resource in rule["resources"]}
+
+
 def test_what_apply_prints_is_what_the_overlay_makes(applied: list[Document]) -> None:
     [apply] = [each for each in PAGE.commands("kubectl") if "apply" in each.words]
 
