@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import ArtifactUnverified, BackupError
-from sidecar.artifact import Head
-from sidecar.artifact_names import artifacts_of
+from sidecar.artifact import DamagedArtifact, Head
+from sidecar.artifact_names import artifacts_of, parse_name
 from sidecar.chain import chains
 from sidecar.links import Links, leading_to
 from sidecar.neo4j_admin.facts import Facts
@@ -34,7 +34,8 @@ def examine(
 ) -> Proven | ArtifactUnverified:
     """Walk what the run has added, and what that builds on, and say whether it proves a backup.
 
-    Takes as long as reading what was not walked before.
+    A proven one is on the disk: neo4j-admin may not have seen to that, and a power cut would take back what was told.
+    Takes as long as reading what was not walked before, and writing what is only in memory.
     """
     before = frozenset(plan.before)
     after = target.listing(plan.database)
@@ -59,6 +60,13 @@ def examine(
         needed = leading_to(head, plan.heads, overlap_allowed=overlap_allowed)
         if (broken := links.broken(target, needed)) is not None:
             return broken
+    try:
+        target.keep(name for name in after if (parsed := parse_name(name)) and parsed.artifact == judged.artifact)
+    except (OSError, DamagedArtifact) as error:
+        return ArtifactUnverified(
+            f"{judged.artifact} is whole, and can't be put on the disk: {error}",
+            hint="Look at the volume that it lies on: what is written there may be lost.",
+        )
     links.remember(target, judged.artifact)
     return judged
 

@@ -51,10 +51,10 @@ def enter(parent: int, name: str, path: str, *, create: bool) -> int:
         raise explained(error, path, "open", _mode(name, parent)) from error
 
 
-def flush(folder: int) -> None:
-    """Have the disk keep which names a folder holds."""
+def flush(descriptor: int) -> None:
+    """Have the disk keep which names a folder holds, or what is in a file."""
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     except OSError as error:
         # Some network and FUSE file systems can't flush a folder, and have nothing to flush.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):

@@ -13,7 +13,7 @@ from shared.errors import ConfigurationError
 from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
 from sidecar.artifact_names import is_of
 from sidecar.body import check_body
-from sidecar.folders import OPEN_FOLDER, enter, explained, open_root
+from sidecar.folders import OPEN_FOLDER, enter, explained, flush, open_root
 from sidecar.head import read_head
 from sidecar.path_rules import below_root
 from sidecar.set_aside import SetAside, move_aside
@@ -118,6 +118,13 @@ class Target:
         except OSError:
             return None
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Have the disk keep files of this folder with their names; OSError where it can't."""
+        for name in names:
+            with self._opened(name) as (file, _):
+                flush(file.fileno())
+        flush(self._descriptor)
 
     def set_aside(self, names: Sequence[str]) -> SetAside:
         """Move files to ``.failed`` in this folder; see ``move_aside``."""
