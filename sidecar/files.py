@@ -27,7 +27,8 @@ def open_folder(name: str, *, within: int, create: bool = True) -> int:
     if create:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o750, dir_fd=within)
-            os.fsync(within)
+        # Also where it is there: who made it may have died before this.
+        os.fsync(within)
     return os.open(name, _FOLDER, dir_fd=within)
 
 

@@ -1,6 +1,7 @@
 """What a daemon finds at its start: a run that died with the one before, and requests that it left running."""
 
 import logging
+import os
 import re
 
 from shared.errors import BackupError
@@ -24,6 +25,8 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
 
     Raises OSError where an end can't be told, since nothing may begin before it is.
     """
+    # The one before may have died between the rename of a document and this: what is told of it from here on holds.
+    os.fsync(volume.status)
     record = _record_left(volume)
     said: tuple[str, ...] = ()
     if record is not None:
