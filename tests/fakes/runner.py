@@ -121,6 +121,11 @@ class FakeRun:
     def pid(self) -> int:
         return self._pid
 
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing of it is left."""
+        return self._run.done()
+
     async def wait(self) -> Exit:
         return await asyncio.shield(self._run)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from sidecar.main import main
 
-WRITING = ("write", "pwrite", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "ftruncate")
-_WRITABLE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+WRITING = ("write", "pwrite", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "chmod")
+WRITABLE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CONSOLE = (1, 2)
 
 
@@ -41,7 +41,7 @@ class Crash:
 
     def counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*arguments: Any, **keys: Any) -> Any:
-            writes = name != "open" or arguments[1] & _WRITABLE
+            writes = name != "open" or arguments[1] & WRITABLE
             if writes and not (name == "write" and arguments[0] in _CONSOLE):
                 self.step(name, arguments[-1] if name == "spawn" else arguments[0])
             return call(*arguments, **keys)
