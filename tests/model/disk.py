@@ -33,6 +33,7 @@ class Disk:
         self.turn = threading.Lock()
         self._root = root
         self._left: int | None = None
+        self._kind = ""
         self._outside = True
         self._held: dict[int, str] = {}
         self._main = threading.get_ident()
@@ -43,9 +44,10 @@ class Disk:
         for name in self._real:
             patch.setattr(os, name, self._in_turn(getattr(self, f"_{name}")))
 
-    def arm(self, calls: int | None) -> None:
-        """Have the daemon die before its call that writes after so many more; None disarms."""
+    def arm(self, calls: int | None, kind: str = "") -> None:
+        """Have the daemon die before its call that writes after so many more of that kind; None disarms."""
         self._left = calls
+        self._kind = kind
 
     def revive(self) -> None:
         """Let another daemon write."""
@@ -66,7 +68,7 @@ class Disk:
         """Count a call that the daemon is about to make, and die before it where it is to be so."""
         if self._outside:
             return
-        if not self.dead and self._left is not None:
+        if not self.dead and self._left is not None and call.startswith(self._kind):
             self.dead = self._left <= 0
             self._left -= 1
         if self.dead:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -25,7 +25,7 @@ from tests.model.world import Fate, World, a_world
 from tests.model.writers import How, Writers
 
 EXAMPLES = "NEO4J_BACKUP_MODEL_EXAMPLES"
-IN_CI = 150
+IN_CI = 250
 STEPS = 30
 MEMORY = Path("/dev/shm")
 REFUSALS = {"id_taken", "sidecar_busy"}
@@ -34,6 +34,10 @@ IDS = st.sampled_from(["one", "two", "three", "job-1", "job-2"])
 SUBMISSIONS = st.tuples(
     IDS, st.sampled_from([["base1"], ["base2", "base3"]]), st.sampled_from(["word0001", "word0002"])
 )
+CALLS = st.integers(0, 12)
+KINDS = st.sampled_from(["", "open", "fsync", "rename", "unlink", "spawn"])
+"""Before which call that writes the daemon dies: after so many of a kind, or of any."""
+SECONDS = st.sampled_from([0.0, 0.06, 1.0, 2.1, 5.0, 30.0])
 SURVIVING = st.one_of(st.just(0), st.just(-1), st.integers(0, 2**40))
 """What of a disk's unflushed changes survives a power cut, a bit for each: none, all, or some."""
 
@@ -74,16 +78,16 @@ class Protocol(RuleBasedStateMachine):
         self._live()
 
     @precondition(down)
-    @rule(calls=st.integers(0, 40))
-    def start_and_die(self, calls: int) -> None:
+    @rule(calls=CALLS, kind=KINDS)
+    def start_and_die(self, calls: int, kind: str) -> None:
         self.world.disk.revive()
         self._at_death = lambda: None
-        self.world.disk.arm(calls)
+        self.world.disk.arm(calls, kind)
         self._live()
 
     @precondition(alive)
-    @rule(batch=st.lists(SUBMISSIONS, min_size=1, max_size=3))
-    def submit(self, batch: list[tuple[str, list[str], str]]) -> None:
+    @rule(batch=st.lists(SUBMISSIONS, min_size=1, max_size=3), seconds=SECONDS)
+    def submit(self, batch: list[tuple[str, list[str], str]], seconds: float) -> None:
         before = set(self.promises.seen)
         answers = self._ask(
             [("submit", name, self._submission(name, databases, word)) for name, databases, word in batch]
@@ -91,6 +95,7 @@ class Protocol(RuleBasedStateMachine):
         new = [answer[0]["status"]["id"] for answer in answers if answer and answer[0].get("attached") is False]
         assert len(new) == len(set(new)), "one id is accepted twice"
         assert not before.intersection(new), "accepted what was there before"
+        self._pass(seconds)
 
     @precondition(alive)
     @rule()
@@ -115,42 +120,41 @@ class Protocol(RuleBasedStateMachine):
     def ask_how_it_is(self, name: str) -> None:
         self._ask([("get", name, "")])
 
-    @rule(how=st.sampled_from(How), name=st.one_of(st.none(), IDS))
-    def write_a_letter(self, how: How, name: str | None) -> None:
+    @rule(how=st.sampled_from(How), name=st.one_of(st.none(), IDS), seconds=SECONDS)
+    def write_a_letter(self, how: How, name: str | None, seconds: float) -> None:
         self.writers.write(how, name)
+        self._pass(seconds)
 
     @rule()
     def finish_a_slow_letter(self) -> None:
         self.writers.finish()
 
     @precondition(alive)
-    @rule(seconds=st.sampled_from([0.01, 0.06, 1.0, 2.1, 5.0, 30.0]))
+    @rule(seconds=SECONDS)
     def let_time_pass(self, seconds: float) -> None:
-        self._living().pass_time(seconds)
+        self._pass(seconds)
 
     @rule(fate=st.sampled_from(Fate))
     def decide_what_runs_come_to(self, fate: Fate) -> None:
         self.world.fate = fate
 
-    @rule(days=st.sampled_from([-1, 365]))
-    def set_the_wall_clock(self, days: int) -> None:
+    @rule(days=st.sampled_from([-1, 0, 365]), asleep=st.sampled_from([0, 7]))
+    def move_the_clocks(self, days: int, asleep: int) -> None:
         self.world.clock.wall += timedelta(days=days)
-
-    @rule(hours=st.sampled_from([1, 7]))
-    def suspend_the_machine(self, hours: int) -> None:
-        self.world.clock.seconds += hours * 3600
-        self.promises.suspended = True
+        if asleep:
+            self.world.clock.seconds += asleep * 3600
+            self.promises.suspended = True
 
     @precondition(alive)
-    @rule(calls=st.integers(0, 40), orphans_go_on=st.booleans())
-    def die_soon(self, calls: int, orphans_go_on: bool) -> None:
-        self.world.disk.arm(calls)
+    @rule(calls=CALLS, kind=KINDS, orphans_go_on=st.booleans())
+    def die_soon(self, calls: int, kind: str, orphans_go_on: bool) -> None:
+        self.world.disk.arm(calls, kind)
         self._at_death = self.world.orphans_go_on if orphans_go_on else lambda: None
 
     @precondition(alive)
-    @rule(calls=st.integers(0, 40), surviving=SURVIVING)
-    def lose_power_soon(self, calls: int, surviving: int) -> None:
-        self.world.disk.arm(calls)
+    @rule(calls=CALLS, kind=KINDS, surviving=SURVIVING)
+    def lose_power_soon(self, calls: int, kind: str, surviving: int) -> None:
+        self.world.disk.arm(calls, kind)
         self._at_death = lambda: self._cut(surviving)
 
     @precondition(alive)
@@ -211,6 +215,10 @@ class Protocol(RuleBasedStateMachine):
     def _live(self) -> None:
         self.life = Life(self.world)
 
+    def _pass(self, seconds: float) -> None:
+        if self.life is not None and not self.life.dead:
+            self.life.pass_time(seconds)
+
     def _living(self) -> Life:
         assert self.life is not None
         return self.life
@@ -253,6 +261,8 @@ def test_whatever_happens_each_accepted_request_ends_once_and_in_the_truth() -> 
             derandomize=asked is None,
             database=None,
             deadline=None,
+            # Without explaining a failure: that takes longer than to find it.
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),
     )
