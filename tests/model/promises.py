@@ -57,7 +57,7 @@ class Promises:
         assert "internal_error" not in {document.code for document in documents.values()}
         for letter, count in self._writers.told([json.loads(content) for content in raw.values()]).items():
             assert count <= 1, f"{count} documents tell of {letter}"
-        assert self._world.problems == []
+        assert not self._world.problems, self._world.problems
         if (copy := self._world.requests / "backup.status").exists():
             json.loads(copy.read_bytes())
         self.seen = raw

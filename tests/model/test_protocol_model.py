@@ -56,7 +56,9 @@ class Protocol(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        folder = Path(tempfile.mkdtemp(dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+        folder = Path(
+            tempfile.mkdtemp(prefix="neo4j-backup-model-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+        )
         self._stack.callback(shutil.rmtree, folder)
         self.world: World = self._stack.enter_context(a_world(folder))
         self.writers = Writers(self.world.requests, self.world.target, self.world.disk)
@@ -182,7 +184,7 @@ class Protocol(RuleBasedStateMachine):
             self.life = None
             self._at_death()
         self.promises.look(living=self.life is not None)
-        assert self.defects.found == []
+        assert not self.defects.found, self.defects.found
 
     def teardown(self) -> None:
         try:
@@ -206,7 +208,7 @@ class Protocol(RuleBasedStateMachine):
         self._living().pass_time(2000.0, lambda: not self._under_way())
         self._living().pass_time(2.5)
         self.promises.check_end()
-        assert self.defects.found == []
+        assert not self.defects.found, self.defects.found
 
     def _under_way(self) -> bool:
         documents = (self.world.requests / "status").glob("[!.]*.json")
