@@ -25,7 +25,7 @@ from tests.model.world import Fate, World, a_world
 from tests.model.writers import How, Writers
 
 EXAMPLES = "NEO4J_BACKUP_MODEL_EXAMPLES"
-IN_CI = 250
+IN_CI = 150
 STEPS = 30
 MEMORY = Path("/dev/shm")
 REFUSALS = {"id_taken", "sidecar_busy"}
