@@ -154,6 +154,14 @@ class Protocol(RuleBasedStateMachine):
         self._at_death = self.world.orphans_go_on if orphans_go_on else lambda: None
 
     @precondition(alive)
+    @rule(how=st.sampled_from([How.RENAMED, How.IN_PLACE]), calls=CALLS, kind=KINDS)
+    def die_while_a_letter_is_taken(self, how: How, calls: int, kind: str) -> None:
+        self.world.disk.arm(calls, kind)
+        self._at_death = lambda: None
+        self.writers.write(how, None)
+        self._pass(5.0)
+
+    @precondition(alive)
     @rule(calls=CALLS, kind=KINDS, surviving=SURVIVING)
     def lose_power_soon(self, calls: int, kind: str, surviving: int) -> None:
         self.world.disk.arm(calls, kind)
