@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test bench lint format types imports check lock clean
+.PHONY: help demo test faults bench lint format types imports check lock clean
 
 help:
 	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
 	@echo "make test     every test; tiers whose machinery isn't there say so and are skipped"
+	@echo "make faults   each fault there is, and docs/faults.md from what is seen of it"
 	@echo "make bench    the figures that the README quotes, measured here"
 	@echo "make check    format, lint, types and import rules"
 	@echo "make lock     write the images' lock files anew"
@@ -25,6 +26,9 @@ demo: .venv/.ready
 
 test: .venv/.ready
 	$(BIN)/python -m pytest -q
+
+faults: .venv/.ready
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 bench: .venv/.ready
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

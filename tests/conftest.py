@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.recording import pytest_runtest_makereport, row
 from tests.leaks import Snapshot
+
+__all__ = ["pytest_runtest_makereport", "row"]
 
 
 @pytest.fixture(scope="session", autouse=True)
