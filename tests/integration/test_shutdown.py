@@ -1,7 +1,5 @@
 """However a run is cut off, its end is told as what it was, and no process of it is left."""
 
-import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -98,22 +96,6 @@ def test_a_database_that_was_done_before_the_shutdown_stays_done(rig: Rig) -> No
     check_interrupted(document)
     assert [result["state"] for result in document["results"]] == ["succeeded", "failed"]
     assert rig.artifacts() == [document["results"][0]["artifact"]]
-
-
-@pytest.mark.parametrize("which", ["launcher", "worker"])
-def test_a_process_that_somebody_else_kills_is_told_so_and_the_other_is_ended(rig: Rig, which: str) -> None:
-    run_with(rig, f"killed-{which}", {"fault": "hang", "stage": "artifact"})
-    wait_for(lambda: rig.artifacts() != [], 10)
-    events = [json.loads(line) for line in rig.journal.read_text().splitlines()]
-    wanted = "start" if which == "launcher" else "worker"
-
-    os.kill(next(event["pid"] for event in events if event["event"] == wanted), signal.SIGKILL)
-    document = rig.wait_for_end(f"killed-{which}")
-
-    assert (document["code"], document["exit_code"]) == ("backup_failed", 3)
-    assert "was killed (SIGKILL)" in document["message"]
-    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
-    assert rig.processes() == []
 
 
 def test_a_sidecar_that_is_killed_leaves_its_run_to_the_next_which_ends_it(rig: Rig) -> None:
