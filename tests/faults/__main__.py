@@ -55,6 +55,9 @@ def main(arguments: list[str]) -> int:
         problems += [f"the tests can't be collected: {said.getvalue()}"] * (status != pytest.ExitCode.OK)
     else:
         status = pytest.main(["-m", MARK, *arguments], plugins=[observer])
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            print("make faults: the page is as it was", file=sys.stderr)
+            return 1
         _write(observer)
         problems = _differences(observer, read_rows(PAGE.read_text()))
         problems += ["a test failed, and its row is not written"] * (status != pytest.ExitCode.OK)

@@ -62,8 +62,13 @@ class Row:
 
     def line(self) -> str:
         """Give the row as a line of Markdown."""
-        told = "under 0.1 s" if self.seconds < 0.1 else f"{self.seconds:.1f} s" if self.seconds < 10 else (
-            f"{self.seconds:.0f} s")
+        told = (
+            "under 0.1 s"
+            if self.seconds < 0.1
+            else f"{self.seconds:.1f} s"
+            if self.seconds < 10
+            else (f"{self.seconds:.0f} s")
+        )
         cells = (self.fault.name, *self.verdict, self.message or "-", self.left, told)
         return f"| {' | '.join(map(_cell, cells))} |"
 

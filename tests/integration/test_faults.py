@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.matrix import Group, faults
+from tests.faults.matrix import Group, fault, faults
 from tests.faults.recording import Recorder
 from tests.integration.serving import failed_folder, lent, serving
-from tests.rig import Rig
+from tests.rig import Rig, wait_for
 
+PEAK_KIB = 64 * 1024
 LIMIT = 8 * 1024 * 1024 + 4096
 """What a request's log may take: its first and last 4 MiB, and what is said of the rest."""
 
@@ -163,6 +165,12 @@ def test_a_fault_of_neo4j_admin_ends_in_the_truth(rig: Rig, name: str, row: Reco
     assert (result["code"], result["message"]) == (document["code"], document["message"])
     _check_what_is_left(rig, case, before, result["artifact"])
     _check_what_is_kept(rig, rig.target.name, case, document["output_tail"])
+    assert _peak_kib(rig) < PEAK_KIB
+
+
+def _peak_kib(rig: Rig) -> int:
+    status = Path(f"/proc/{rig.daemons[-1].pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def _parent(rig: Rig, *, pruned: bool) -> list[str]:
@@ -198,6 +206,21 @@ def _check_what_is_kept(rig: Rig, request: str, case: Case, tail: list[str]) -> 
     assert sum(len(line.encode()) for line in tail) <= 8 * 1024
     assert any(case.printed in line for line in tail) or silent
     assert all(line.isprintable() for line in tail)
+
+
+@fault(Group.ADMIN, "ignores SIGTERM when its backup is cancelled")
+def test_a_run_that_ignores_sigterm_is_killed_when_its_grace_is_over(rig: Rig, row: Recorder) -> None:
+    rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang"}])
+    rig.submit("stubborn")
+    wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+    row.strike()
+    rig.lines("cancel", "stubborn")
+    document = rig.wait_for_end("stubborn")
+    row.ended(rig, document)
+
+    assert (document["state"], document["code"]) == ("cancelled", "backup_cancelled")
+    assert rig.processes() == []
 
 
 def test_of_much_output_the_log_keeps_the_beginning_and_the_end_and_says_what_is_left_out(rig: Rig) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.matrix import Group, fault
+from tests.faults.recording import Recorder
 from tests.integration.serving import failed_folder, serving
 from tests.integration.waits import Draining
 from tests.rig import Rig, wait_for
@@ -113,13 +115,16 @@ def test_a_sidecar_that_is_killed_leaves_its_run_to_the_next_which_ends_it(rig: 
     assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
 
 
-def test_a_run_that_takes_too_long_is_ended(rig: Rig) -> None:
+@fault(Group.ADMIN, "never ends, ignores SIGTERM and leaves processes behind, with a timeout of 1 s")
+def test_a_run_that_takes_too_long_is_ended(rig: Rig, row: Recorder) -> None:
     rig.stop(rig.daemons[-1])
     rig.environment["NEO4J_BACKUP_TIMEOUT"] = "1s"
     rig.start()
+    row.strike()
     run_with(rig, "slow", *STRAGGLERS, processes=4)
 
     document = rig.wait_for_end("slow")
+    row.ended(rig, document)
 
     assert (document["code"], document["exit_code"], document["retryable"]) == ("backup_timed_out", 3, False)
     assert "longer than 1s" in document["message"]

@@ -94,8 +94,8 @@ class Stages:
                 for descriptor in (1, 2):
                     self._output.raw(descriptor, b"\xff\xfe \xc3\x28 \x80 \xed\xa0\x80\n")
             case "flood":
-                line = b"x" * (int(fault.number("line")) - 1) + b"\n"
-                self._fill(stream, line * max(1, 64_000 // len(line)), int(fault.number("bytes")) - 1)
+                row = b"x" * (int(fault.number("line")) - 1) + b"\n"
+                self._fill(stream, row * max(1, 64_000 // len(row)), int(fault.number("bytes")) - 1)
                 self._output.raw(stream, b"\n")
             case "long_line":
                 self._fill(stream, b"x" * 64_000, int(fault.number("bytes")))
