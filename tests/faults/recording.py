@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.faults.matrix import Fault, Row, fault_of, plain, shortened
 from tests.faults.page import PAGE, PLUGIN, read_rows
-from tests.rig import Rig, wait_for
+from tests.rig import Rig
 
 PROPERTY = "fault"
 """The property of a test's report that is its row."""
@@ -24,10 +23,15 @@ class Recorder:
         self.fault = fault
         self.row: Row | None = None
         self._struck: float | None = None
+        self._told: float | None = None
 
     def strike(self) -> None:
         """The fault strikes now."""
         self._struck = time.monotonic()
+
+    def told(self) -> None:
+        """It is told now; what is left is looked at later."""
+        self._told = time.monotonic()
 
     def ended(self, rig: Rig, document: Mapping[str, Any]) -> None:
         """A request has just been told to have ended, or to be refused: its document, or its status."""
@@ -53,7 +57,7 @@ class Recorder:
 
     def _seconds(self) -> float:
         assert self._struck is not None, "when the fault struck was not said"
-        return time.monotonic() - self._struck
+        return (self._told or time.monotonic()) - self._struck
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,13 @@ class Seen:
 def left_behind(rig: Rig) -> str:
     """Say what lies in a rig's target and what its runs should have taken away, the documents and logs aside."""
     # The record of a run goes a moment after its end is told.
-    with suppress(AssertionError):
-        wait_for(lambda: rig.leftovers() == [], 3)
+    leftovers = rig.leftovers()
+    until = time.monotonic() + 3
+    while leftovers and time.monotonic() < until:
+        time.sleep(0.02)
+        leftovers = rig.leftovers()
     aside = rig.target / ".failed"
-    return describe(len(rig.artifacts()), len(list(aside.iterdir())) if aside.is_dir() else 0, rig.leftovers())
+    return describe(len(rig.artifacts()), len(list(aside.iterdir())) if aside.is_dir() else 0, leftovers)
 
 
 def describe(artifacts: int, aside: int, leftovers: list[str]) -> str:

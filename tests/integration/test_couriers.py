@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.matrix import Group, fault, faults
-from tests.faults.recording import Recorder
+from tests.faults.recording import Recorder, Seen, describe
 from tests.integration.serving import asked, connected, lent, read_all, serving, talk
 from tests.integration.waits import Followed, Told, start_courier
 from tests.rig import Rig, a_rig, wait_for
@@ -214,11 +214,12 @@ def test_another_request_with_an_id_that_is_under_way_is_refused(rig: Rig, row: 
     row.strike()
 
     refused = rig.submit("one-of-two", "DIFF")
-    row.refused(rig, refused["error"])
+    row.told()
 
     assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("id_taken", 4)
     rig.lines("cancel", "one-of-two")
     rig.wait_for_end("one-of-two")
+    row.refused(rig, refused["error"])
 
 
 UNFIT = {"an id of 4 KiB": "a" * 4096, "an id that holds `/`": "nightly/1", "an id that leads elsewhere": "../x"}
@@ -248,7 +249,7 @@ def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig, row: Recorder
 
     accepted = {answer["status"]["id"] for answer in answers if "status" in answer}
     refused = [answer["error"]["code"] for answer in answers if "error" in answer]
-    row.refused(rig, next(answer["error"] for answer in answers if "error" in answer))
+    row.told()
     assert accepted == {document["id"] for document in rig.documents() if document["id"].startswith("many-")}
     assert 16 <= len(accepted) <= 17
     assert set(refused) == {"sidecar_busy"}
@@ -256,6 +257,7 @@ def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig, row: Recorder
     for name in waiting_first:
         rig.lines("cancel", name)
     wait_for(lambda: all((rig.document(name) or {})["state"] == "cancelled" for name in accepted), 30)
+    row.refused(rig, next(answer["error"] for answer in answers if "error" in answer))
     assert len(rig.invocations()) == 1
 
 
@@ -408,7 +410,8 @@ def test_a_follower_hears_at_least_every_10_s(followed: Followed) -> None:
     assert max(after - before for before, after in pairwise(elapsed)) <= 10
 
 
-def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Future[Told]"]) -> None:
+@fault(Group.LOAD, "the sidecar stands still: who asks for a status")
+def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Future[Told]"], row: Recorder) -> None:
     for name, hearing in stopped.items():
         told = hearing.result(60)
 
@@ -416,3 +419,5 @@ def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Futu
         assert (told.exit_code, error["code"]) == (12, "transport_error"), name
         assert "slow or stuck" in error["hint"], name
         assert told.seconds < 25, name
+        if name == "get":
+            row.record(Seen.of({"state": "refused"} | error), describe(0, 0, []), told.seconds)

@@ -162,19 +162,20 @@ def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Pat
         assert not [path for path in held if path.startswith(str(rig.backups))], "it holds what came too late"
 
 
-DELETED: dict[str, list[str]] = {
-    "the target is deleted in mid-run": [],
-    "the target is deleted in mid-run, and neo4j-admin doesn't notice": ["nothing"],
-    "the target is deleted in mid-run, and neo4j-admin makes it again": ["file_without_line"],
+DELETED = {
+    "the target is deleted in mid-run": (None, "is no longer there"),
+    "the target is deleted in mid-run, and neo4j-admin doesn't notice": ("line_without_file", "no such file lies in"),
 }
 
 
 @pytest.mark.parametrize("name", faults(Group.DISK, DELETED))
 def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, name: str, row: Recorder) -> None:
     hang = {"fault": "hang", "stage": "recover", "seconds": 0.5, "database": "neo4j"}
-    rig.set_knobs(faults=[hang, *({"fault": each, "database": "neo4j"} for each in DELETED[name])])
+    struck, says = DELETED[name]
+    rig.set_knobs(faults=[hang] + ([{"fault": struck, "database": "neo4j"}] if struck else []))
     rig.submit(rig.target.name, database=["neo4j", "movies"])
-    wait_for(lambda: len(rig.processes()) >= 2, 10)
+    printed = rig.requests / f"logs/{rig.target.name}.log"
+    wait_for(lambda: printed.exists() and b"Start recovering" in printed.read_bytes(), 10)
 
     shutil.rmtree(rig.target)
     row.strike()
@@ -183,7 +184,7 @@ def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, n
 
     assert [result["state"] for result in document["results"]] == ["failed", "succeeded"], document
     assert document["code"] in ("artifact_unverified", "backup_failed", "configuration_error")
-    assert str(rig.target) in document["message"]
+    assert says in document["message"]
     assert document["output_tail"] != []
 
 
@@ -200,6 +201,25 @@ def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig)
 
     assert (document["state"], document["code"]) == ("failed", "artifact_unverified")
     rig.target.unlink()
+
+
+@fault(Group.DISK, "the disk of the temporary folder runs full in mid-run, with no reserve set")
+def test_a_temporary_folder_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
+    temporary = tmp_path / "temporary"
+    settings = {RESERVE: "0", "NEO4J_BACKUP_TEMP": str(temporary)}
+    with a_disk(temporary), serving(tmp_path / "rig", "neo4j", size=4 << 20, settings=settings) as rig:
+        rig.set_knobs(rate=2_000_000)
+        rig.submit("full")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+        row.strike()
+        fill(temporary)
+        document = rig.wait_for_end("full")
+        row.ended(rig, document)
+
+        assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+        assert "temporary files ran full" in document["message"]
+        assert (rig.artifacts(), os.listdir(temporary)) == ([], ["filler"])
 
 
 @pytest.mark.parametrize("where", ["the target", "a folder above it"])

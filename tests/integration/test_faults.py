@@ -100,8 +100,9 @@ CASES = {
     "prints what other programs print": Case(["noise"], None, "full backup neo4j-", printed="Backup command completed"),
     "prints 1 MiB of lines": Case(["flood"], None, "full backup neo4j-", printed="completed"),
     "prints 1 MiB of errors": Case([{"fault": "flood", "stream": "stderr"}], None, "full backup neo4j-"),
-    "prints a line of 20 MB": Case(
-        [{"fault": "long_line", "bytes": 20_000_000}], None, "full backup neo4j-", printed="xxx…"
+    "prints a line of 100 MB": Case(["long_line"], None, "full backup neo4j-", printed="xxx…"),
+    "prints 1 GiB, in lines of 16 MiB": Case(
+        [{"fault": "flood", "bytes": 1 << 30, "line": 16 << 20}], None, "full backup neo4j-", printed="completed"
     ),
     "prints invalid UTF-8": Case(["invalid_utf8"], None, "full backup neo4j-", printed="\N{REPLACEMENT CHARACTER}"),
     "runs out of its heap": Case(["heap_too_small"], "out_of_memory", "heap was too small", "NEO4J_BACKUP_HEAP"),

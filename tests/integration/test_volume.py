@@ -96,7 +96,7 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, name: str, row: R
             shutil.rmtree(rig.requests / "status")
             nudge(rig.requests)
     begin_again(rig)
-    row.logged(rig, TOLD)
+    row.told()
 
     assert rig.processes() == []
     assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
@@ -104,8 +104,10 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, name: str, row: R
         document = rig.wait_for_end("runs")
         assert (document["code"], document["retryable"]) == ("backup_interrupted", True)
         assert "request volume" in document["message"]
+        row.ended(rig, document)
     else:
         assert rig.documents() == []
+        row.logged(rig, TOLD)
     if what == "the folder":
         assert not (rig.requests / "backup.status").exists(), "what was known of the old folder is forgotten"
     rig.set_knobs()
@@ -222,7 +224,8 @@ def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small
     assert [start["argv"][-1] for start in small.invocations()] == ["neo4j"]
 
 
-def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path: Path) -> None:
+@fault(Group.DISK, "the request volume is missing, or read-only")
+def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path: Path, row: Recorder) -> None:
     moved = rig.folder / "moved"
     rig.submit("before")
     rig.wait_for_end("before")
@@ -236,7 +239,10 @@ def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path:
                 waiting.start(ready=False)
             for waiting in (missing, read_only, rig):
                 waiting.wait_for_output("the request volume can't be used; it is tried again")
+                row.strike()
                 (told,) = waiting.lines("probe")
+                if waiting is read_only:
+                    row.refused(read_only, told["error"])
                 assert (told["error"]["code"], told["error"]["exit_code"]) == ("transport_error", 12)
 
             missing.requests.mkdir()

@@ -32,6 +32,7 @@ is a run of --version. Where a stage writes, a fault strikes when half of it is 
 | hang                 | stage="receive", seconds=3600    | stands still                                              |
 | ignore_sigterm       | who="both"                       | launcher, worker or both take no SIGTERM                  |
 | grandchild           | session=false, seconds=60        | leaves a process that holds the pipes, in a session or not |
+| devour               | stage="receive", bytes=512 MiB   | takes memory until it is killed, or has so much: exit 1   |
 | oom                  | stage="receive"                  | the worker is killed, 137, what it wrote stays            |
 | heap_too_small       | stage="receive"                  | OutOfMemoryError: Java heap space, exit 1                 |
 | enospc               | stage="receive"                  | no space left on device: exit 1                           |
@@ -79,6 +80,7 @@ _NAMES: dict[str, dict[str, object]] = {
     "hang": {**_STAGED, "seconds": 3600},
     "ignore_sigterm": {"who": "both"},
     "grandchild": {"session": False, "seconds": 60, "stage": "connect"},
+    "devour": {**_STAGED, "bytes": 512 << 20},
     "oom": _STAGED,
     "heap_too_small": _STAGED,
     "enospc": _STAGED,

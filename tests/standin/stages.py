@@ -68,6 +68,8 @@ class Stages:
         match fault.name:
             case "oom":
                 kill_self()
+            case "devour":
+                devour(int(fault.number("bytes")))
             case "heap_too_small":
                 raise Failed("java.lang.OutOfMemoryError: Java heap space")
             case "enospc":
@@ -148,6 +150,12 @@ def kill_self() -> None:
     """What the kernel does to a process that takes too much memory: nothing after this runs."""
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
+
+
+def devour(count: int) -> None:
+    """Take memory, page by page, until the kernel has had enough; where it never has, after ``count`` bytes."""
+    taken = [b"x" * (1 << 20) for _ in range(count >> 20)]
+    raise Failed(f"FAKE: {len(taken)} MiB were taken, and nobody minded")
 
 
 def leave_grandchild(fault: Fault) -> int:
