@@ -39,6 +39,10 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         yield rig
+    # One that is killed leaves behind what it shares its clock by.
+    for daemon in rig.daemons:
+        for name in (f"faketime_shm_{daemon.pid}", f"sem.faketime_sem_{daemon.pid}"):
+            Path("/dev/shm", name).unlink(missing_ok=True)
 
 
 def set_clock(rig: Rig, jump: timedelta) -> None:
