@@ -205,9 +205,9 @@ def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig)
 
 @fault(Group.DISK, "the disk of the temporary folder runs full in mid-run, with no reserve set")
 def test_a_temporary_folder_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
-    temporary = tmp_path / "temporary"
+    temporary = tmp_path / "rig/temporary"
     settings = {RESERVE: "0", "NEO4J_BACKUP_TEMP": str(temporary)}
-    with a_disk(temporary), serving(tmp_path / "rig", "neo4j", size=4 << 20, settings=settings) as rig:
+    with serving(tmp_path / "rig", "neo4j", size=4 << 20, settings=settings) as rig, a_disk(temporary):
         rig.set_knobs(rate=2_000_000)
         rig.submit("full")
         wait_for(lambda: len(rig.processes()) >= 2, 10)

@@ -153,7 +153,7 @@ def test_a_fault_of_neo4j_admin_ends_in_the_truth(rig: Rig, name: str, row: Reco
 
     row.strike()
     rig.submit(rig.target.name, case.type_)
-    document = rig.wait_for_end(rig.target.name)
+    document = rig.wait_for_end(rig.target.name, 100)
     row.ended(rig, document)
 
     assert (document["code"], document["exit_code"]) == (case.code, case.exit_code if case.code else 0), document
