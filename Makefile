@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test model bench lint format types imports check lock clean
+.PHONY: help demo test model faults bench format lint types imports check lock clean
 
 help:
 	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
 	@echo "make test     every test; tiers whose machinery isn't there say so and are skipped"
 	@echo "make model    the protocol's model through 5,000 random lives, some minutes"
+	@echo "make faults   each fault there is, and docs/faults.md from what is seen of it"
 	@echo "make bench    the figures that the README quotes, measured here"
 	@echo "make check    format, lint, types and import rules"
 	@echo "make lock     write the images' lock files anew"
@@ -29,6 +30,9 @@ test: .venv/.ready
 
 model: .venv/.ready
 	NEO4J_BACKUP_MODEL_EXAMPLES=$${NEO4J_BACKUP_MODEL_EXAMPLES:-5000} $(BIN)/python -m pytest -q tests/model
+
+faults: .venv/.ready
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 bench: .venv/.ready
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

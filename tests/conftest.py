@@ -1,4 +1,4 @@
-"""Holds every test to leaving nothing behind: no thread, no process, no open file, no file outside its tmp_path."""
+"""What all tests share; each is held to leaving nothing behind, no thread, process, open file or file elsewhere."""
 
 import os
 import tempfile
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.recording import pytest_runtest_makereport, row
+from tests.images import images
 from tests.leaks import Snapshot
+
+__all__ = ["images", "pytest_runtest_makereport", "row"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -65,9 +65,10 @@ def not_writable(facts: Facts) -> BackupError | None:
     if not refused:
         return None
     return ConfigurationError(
-        f"{' and '.join(refused)} may not be written" + quoted(facts.observed.signs.get(Sign.DENIED, "")),
+        f"{' and '.join(refused)} may not be written, or is no longer there"
+        + quoted(facts.observed.signs.get(Sign.DENIED, "")),
         hint="The folder has to belong to the user that the sidecar runs as (7474:7474; in Kubernetes fsGroup 7474), "
-        "on a volume that isn't mounted read-only.",
+        "on a volume that isn't mounted read-only, and nobody may delete it while a backup runs.",
     )
 
 

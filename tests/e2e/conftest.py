@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kubernetes_stack import Stack, a_stack, in_the_cluster
-from tests.images import Images, images
-
-__all__ = ["images"]
+from tests.images import Images
 
 
 @pytest.fixture(scope="session")

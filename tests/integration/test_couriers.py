@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.matrix import Group, fault, faults
+from tests.faults.recording import Recorder, Seen, describe
 from tests.integration.serving import asked, connected, lent, read_all, serving, talk
 from tests.integration.waits import Followed, Told, start_courier
 from tests.rig import Rig, a_rig, wait_for
@@ -34,18 +36,23 @@ def rig(served: Rig) -> Iterator[Rig]:
         yield rig
 
 
-@pytest.mark.parametrize("left", ["nothing", "a socket"])
-def test_without_a_daemon_a_courier_says_so_at_once(tmp_path: Path, left: str) -> None:
+LEFT = {"no sidecar has run": "nothing", "no sidecar runs any more, and its socket is there": "a socket"}
+
+
+@pytest.mark.parametrize("name", faults(Group.LOAD, LEFT))
+def test_without_a_daemon_a_courier_says_so_at_once(tmp_path: Path, name: str, row: Recorder) -> None:
     with a_rig(tmp_path / "rig") as rig:
-        if left == "a socket":
+        if LEFT[name] == "a socket":
             rig.stop(rig.start(), signal.SIGKILL)
         began = time.monotonic()
+        row.strike()
 
         said = rig.ask("list")
 
         assert time.monotonic() - began < 5
         (line,) = said.stdout.splitlines()
         error = json.loads(line)["error"]
+        row.refused(rig, error)
         assert (said.returncode, error["code"], error["exit_code"]) == (12, "transport_error", 12)
         assert "no sidecar is running" in error["message"]
         assert error["message"] in said.stderr.decode()
@@ -172,24 +179,77 @@ def test_a_submit_whose_answer_is_lost_attaches_by_its_word(rig: Rig) -> None:
     assert len(rig.invocations()) == 1
 
 
-def test_ids_that_differ_in_case_are_different_requests(rig: Rig) -> None:
+@fault(Group.LOAD, "two ids differ in case only: the second")
+def test_ids_that_differ_in_case_are_different_requests(rig: Rig, row: Recorder) -> None:
+    row.strike()
     for name in ("Case", "case"):
         assert not rig.submit(name)["attached"]
 
-    assert {rig.wait_for_end(name)["state"] for name in ("Case", "case")} == {"succeeded"}
+    ended = [rig.wait_for_end(name) for name in ("Case", "case")]
+    row.ended(rig, ended[-1])
+    assert {document["state"] for document in ended} == {"succeeded"}
+    assert len(rig.artifacts()) == 2
 
 
-def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig) -> None:
+@fault(Group.LOAD, "two triggers ask with one id at the same time: the second")
+def test_two_that_ask_with_one_id_at_the_same_time_follow_one_backup(rig: Rig, row: Recorder) -> None:
+    submission = SUBMISSION | {"request": {"path": str(rig.target), "type": "FULL", "database": "neo4j"}}
+    row.strike()
+    with connected(rig) as first, connected(rig) as second:
+        first.sendall(asked("submit", "one", submission | {"word": "word000000000001"}))
+        second.sendall(asked("submit", "one", submission | {"word": "word000000000002"}))
+        answers = [json.loads(read_all(each).splitlines()[0]) for each in (first, second)]
+    document = rig.wait_for_end("one")
+    row.ended(rig, document)
+
+    assert sorted(answer["attached"] for answer in answers) == [False, True]
+    assert document["state"] == "succeeded"
+    assert len(rig.invocations()) == 1
+
+
+@fault(Group.LOAD, "two triggers ask for different things with one id: the second")
+def test_another_request_with_an_id_that_is_under_way_is_refused(rig: Rig, row: Recorder) -> None:
+    rig.set_knobs(faults=[{"fault": "hang"}])
+    rig.submit("one-of-two")
+    row.strike()
+
+    refused = rig.submit("one-of-two", "DIFF")
+    row.told()
+
+    assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("id_taken", 4)
+    rig.lines("cancel", "one-of-two")
+    rig.wait_for_end("one-of-two")
+    row.refused(rig, refused["error"])
+
+
+UNFIT = {"an id of 4 KiB": "a" * 4096, "an id that holds `/`": "nightly/1", "an id that leads elsewhere": "../x"}
+
+
+@pytest.mark.parametrize("name", faults(Group.LOAD, UNFIT))
+def test_an_id_that_is_none_is_refused(rig: Rig, name: str, row: Recorder) -> None:
+    row.strike()
+
+    refused = rig.submit(UNFIT[name])
+    row.refused(rig, refused["error"])
+
+    assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("request_rejected", 4)
+    assert rig.invocations() == []
+
+
+@fault(Group.LOAD, "500 requests at once: those that find no room")
+def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig, row: Recorder) -> None:
     rig.set_knobs(faults=[{"fault": "hang"}])
     submission = SUBMISSION | {"request": {"path": str(rig.target), "type": "FULL", "database": "neo4j"}}
     with ExitStack() as opened:
         connections = [opened.enter_context(connected(rig)) for _ in range(500)]
+        row.strike()
         for number, connection in enumerate(connections):
             connection.sendall(asked("submit", f"many-{number % 250}", submission | {"word": f"word{number:08}"}))
         answers = [json.loads(read_all(connection).splitlines()[0]) for connection in connections]
 
     accepted = {answer["status"]["id"] for answer in answers if "status" in answer}
     refused = [answer["error"]["code"] for answer in answers if "error" in answer]
+    row.told()
     assert accepted == {document["id"] for document in rig.documents() if document["id"].startswith("many-")}
     assert 16 <= len(accepted) <= 17
     assert set(refused) == {"sidecar_busy"}
@@ -197,10 +257,12 @@ def test_500_submissions_at_once_are_each_told_the_truth(rig: Rig) -> None:
     for name in waiting_first:
         rig.lines("cancel", name)
     wait_for(lambda: all((rig.document(name) or {})["state"] == "cancelled" for name in accepted), 30)
+    row.refused(rig, next(answer["error"] for answer in answers if "error" in answer))
     assert len(rig.invocations()) == 1
 
 
-def test_300_followers_hear_the_end(rig: Rig) -> None:
+@fault(Group.LOAD, "300 follow one backup: the last to hear of its end")
+def test_300_followers_hear_the_end(rig: Rig, row: Recorder) -> None:
     rig.set_knobs(stage_delay=0.2)
     rig.submit("followed")
     before = open_files(rig)
@@ -208,7 +270,10 @@ def test_300_followers_hear_the_end(rig: Rig) -> None:
         connections = [opened.enter_context(connected(rig)) for _ in range(300)]
         for connection in connections:
             connection.sendall(asked("follow", "followed"))
+        ended = rig.wait_for_end("followed")
+        row.strike()
         told = [read_all(connection).splitlines() for connection in connections]
+        row.ended(rig, ended)
 
     assert all(json.loads(lines[-1]) == {"end": {"exit_code": 0}} for lines in told)
     assert all(json.loads(lines[-2])["status"]["state"] == "succeeded" for lines in told)
@@ -345,7 +410,8 @@ def test_a_follower_hears_at_least_every_10_s(followed: Followed) -> None:
     assert max(after - before for before, after in pairwise(elapsed)) <= 10
 
 
-def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Future[Told]"]) -> None:
+@fault(Group.LOAD, "the sidecar stands still: who asks for a status")
+def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Future[Told]"], row: Recorder) -> None:
     for name, hearing in stopped.items():
         told = hearing.result(60)
 
@@ -353,3 +419,5 @@ def test_a_daemon_that_stands_still_is_told_within_20_s(stopped: dict[str, "Futu
         assert (told.exit_code, error["code"]) == (12, "transport_error"), name
         assert "slow or stuck" in error["hint"], name
         assert told.seconds < 25, name
+        if name == "get":
+            row.record(Seen.of({"state": "refused"} | error), describe(0, 0, []), told.seconds)

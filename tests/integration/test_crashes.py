@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.matrix import Group, fault
+from tests.faults.recording import Recorder
 from tests.integration import crashing
-from tests.rig import Rig, a_rig
+from tests.rig import Rig, a_rig, wait_for
 
 AT_ONCE = 4
 NAME = "crash"
@@ -208,38 +211,90 @@ def test_a_disk_that_is_full_for_a_moment_at_any_step_ends_each_request_once(tmp
     assert set(states) == {"succeeded", "failed"}
 
 
-def test_two_daemons_on_one_volume_are_one_that_works_and_one_that_stands_by(tmp_path: Path) -> None:
+STANDS_BY = "another sidecar holds the lock: standing by"
+
+
+@fault(Group.LOAD, "a second sidecar starts on the volume of one that works")
+def test_a_second_daemon_on_one_volume_says_so_and_stands_by(tmp_path: Path, row: Recorder) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        first = rig.start()
+        row.strike()
+        second = rig.start(ready=False)
+        rig.wait_for_output(STANDS_BY)
+        row.logged(rig, STANDS_BY)
+        rig.post("one")
+
+        assert rig.wait_for_end("one")["state"] == "succeeded"
+        assert len(rig.invocations()) == 1
+        rig.stop(second)
+        rig.stop(first)
+
+
+@fault(Group.LOAD, "a second sidecar stands by, and the first one dies in mid-run")
+def test_a_daemon_that_stands_by_takes_over_when_the_first_has_died(tmp_path: Path, row: Recorder) -> None:
     with a_rig(tmp_path / "rig") as rig:
         first = rig.start()
         second = rig.start(ready=False)
-        rig.wait_for_output("another sidecar holds the lock")
-        rig.set_knobs(stage_delay=0.3)
+        rig.wait_for_output(STANDS_BY)
+        rig.set_knobs(faults=[{"fault": "hang"}])
         rig.post("one")
-        rig.wait_for_state("one", "running")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
 
-        first.kill()
-        first.wait()
+        row.strike()
+        rig.stop(first, signal.SIGKILL)
+        document = rig.wait_for_end("one")
+        row.ended(rig, document)
+        rig.set_knobs()
         rig.wait_until_ready(second)
         rig.post("two")
 
-        assert rig.wait_for_end("one")["code"] == "backup_interrupted"
+        assert document["code"] == "backup_interrupted"
         assert rig.wait_for_end("two")["state"] == "succeeded"
         rig.stop(second)
         assert rig.processes() == []
 
 
-def test_a_run_that_outlives_its_killed_daemon_is_ended_before_its_end_is_told(tmp_path: Path) -> None:
+@fault(Group.LOAD, "a second sidecar stands by, and the first one stands still for 5 s in mid-run")
+def test_a_daemon_that_stands_by_leaves_alone_what_lives_however_slow_it_is(tmp_path: Path, row: Recorder) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        first = rig.start()
+        second = rig.start(ready=False)
+        rig.wait_for_output(STANDS_BY)
+        rig.set_knobs(stage_delay=0.3)
+        rig.post("one")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+        row.strike()
+        first.send_signal(signal.SIGSTOP)
+        time.sleep(5)
+        seen = rig.document("one") or {}
+        first.send_signal(signal.SIGCONT)
+        document = rig.wait_for_end("one")
+        row.ended(rig, document)
+
+        assert seen["state"] == "running", "who stands by has touched what isn't its own"
+        assert document["state"] == "succeeded"
+        assert "an earlier sidecar died" not in rig.log.read_text()
+        rig.stop(second)
+        rig.stop(first)
+
+
+@fault(Group.KILLED, "the sidecar is killed in mid-run, and neo4j-admin ignores SIGTERM")
+def test_a_run_that_outlives_its_killed_daemon_is_ended_before_its_end_is_told(tmp_path: Path, row: Recorder) -> None:
     with a_rig(tmp_path / "rig") as rig:
         rig.set_knobs(faults=[{"fault": "hang", "stage": "receive"}, "ignore_sigterm"])
         first = rig.start()
         rig.post("one")
         rig.wait_for_output("Start receiving store files")
+        row.strike()
         rig.stop(first, signal.SIGKILL)
         assert rig.processes(), "the run did not outlive its daemon, and this shows nothing"
 
         second = rig.start()
 
         assert rig.processes() == []
-        assert rig.wait_for_end("one")["code"] == "backup_interrupted"
+        document = rig.wait_for_end("one")
+        row.ended(rig, document)
+        assert document["code"] == "backup_interrupted"
         assert (rig.artifacts(), rig.leftovers()) == ([], [])
         rig.stop(second)

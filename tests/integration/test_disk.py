@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.matrix import Group, fault, faults
+from tests.faults.recording import Recorder
 from tests.integration.disks import a_disk, a_disk_that_may_hang, fill, hanging, remount
 from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig, wait_for
@@ -51,65 +53,80 @@ def small(small_disk: Rig) -> Iterator[Rig]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig) -> None:
+@fault(Group.DISK, "the target has no room for the backup beside the reserve")
+def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig, row: Recorder) -> None:
     # The stand-in's own stores are sparse, and only what is on the disk counts.
     (small.data / "databases/neo4j/neostore.nodestore.db").write_bytes(os.urandom(4 << 20))
     fill(small.backups, leave=9 << 20)
 
+    row.strike()
     small.submit("no-room")
     document = small.wait_for_end("no-room")
+    row.ended(small, document)
 
     assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
     assert "stay free for the database" in document["message"]
     assert small.invocations() == []
 
 
-def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig) -> None:
+@fault(Group.DISK, "the reserve is reached in mid-run")
+def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig, row: Recorder) -> None:
     small.set_knobs(rate=2_000_000)
     small.submit("eats")
     wait_for(lambda: len(small.processes()) >= 2, 10)
 
+    row.strike()
     fill(small.backups, leave=3 << 20)
     document = small.wait_for_end("eats")
+    row.ended(small, document)
 
     assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
     assert "the backup was ended" in document["message"]
     assert (small.artifacts(), small.processes()) == ([], [])
 
 
-def test_a_target_that_runs_full_is_told(tmp_path: Path) -> None:
+@fault(Group.DISK, "the target's disk runs full in mid-run, with no reserve set")
+def test_a_target_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
     with on_a_small_disk(tmp_path, "0") as rig:
         rig.set_knobs(rate=2_000_000)
         rig.submit("full")
         wait_for(lambda: len(rig.processes()) >= 2, 10)
 
+        row.strike()
         fill(rig.backups)
         document = rig.wait_for_end("full")
+        row.ended(rig, document)
 
         assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
         assert "ran full" in document["message"]
         assert (rig.artifacts(), rig.processes()) == ([], [])
 
 
-def test_a_read_only_target_is_told_before_anything_runs(small: Rig) -> None:
+@fault(Group.DISK, "the target is read-only")
+def test_a_read_only_target_is_told_before_anything_runs(small: Rig, row: Recorder) -> None:
     remount(small.backups, "ro")
 
+    row.strike()
     small.submit("read-only")
     document = small.wait_for_end("read-only")
+    row.ended(small, document)
 
     assert (document["code"], document["exit_code"]) == ("configuration_error", 5)
     assert "read-only" in document["message"]
     assert small.invocations() == []
 
 
-def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: Rig) -> None:
+@fault(Group.DISK, "the target becomes read-only in mid-run, and the backup is cancelled")
+def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: Rig, row: Recorder) -> None:
     small.set_knobs(faults=[{"fault": "hang", "stage": "end"}])
     small.submit("turned")
     small.wait_for_output("Finished artifact creation")
 
     remount(small.backups, "ro")
+    row.strike()
     small.lines("cancel", "turned")
     document = small.wait_for_end("turned")
+    row.ended(small, document)
 
     assert document["state"] == "cancelled"
     assert "could not be set aside" in document["message"]
@@ -117,7 +134,8 @@ def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: R
     assert "could not be removed" in document["message"]
 
 
-def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Path) -> None:
+@fault(Group.DISK, "the target's volume hangs, and the backup is cancelled")
+def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Path, row: Recorder) -> None:
     with (
         serving(tmp_path / "rig", "neo4j") as rig,
         a_disk_that_may_hang(rig.backups, tmp_path / "image") as disk,
@@ -130,9 +148,12 @@ def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Pat
 
             assert rig.lines("get", "hangs")[0]["status"]["state"] == "running"
             assert rig.lines("probe")[0]["probe"]["under_way"] == 1
+            row.strike()
             rig.lines("cancel", "hangs")
-            assert rig.wait_for_end("hangs")["state"] == "cancelled"
-            assert time.monotonic() - began < 5
+            document = rig.wait_for_end("hangs")
+            row.ended(rig, document)
+            assert document["state"] == "cancelled"
+            assert time.monotonic() - began < 10
 
         rig.submit("after")
         assert rig.wait_for_end("after")["state"] == "succeeded"
@@ -141,19 +162,29 @@ def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Pat
         assert not [path for path in held if path.startswith(str(rig.backups))], "it holds what came too late"
 
 
-@pytest.mark.parametrize("fault", ["file_without_line", "nothing", None])
-def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, fault: str | None) -> None:
-    faults = [{"fault": "hang", "stage": "recover", "seconds": 0.5, "database": "neo4j"}]
-    rig.set_knobs(faults=faults + ([{"fault": fault, "database": "neo4j"}] if fault else []))
+DELETED = {
+    "the target is deleted in mid-run": (None, "is no longer there"),
+    "the target is deleted in mid-run, and neo4j-admin doesn't notice": ("line_without_file", "no such file lies in"),
+}
+
+
+@pytest.mark.parametrize("name", faults(Group.DISK, DELETED))
+def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, name: str, row: Recorder) -> None:
+    hang = {"fault": "hang", "stage": "recover", "seconds": 0.5, "database": "neo4j"}
+    struck, says = DELETED[name]
+    rig.set_knobs(faults=[hang] + ([{"fault": struck, "database": "neo4j"}] if struck else []))
     rig.submit(rig.target.name, database=["neo4j", "movies"])
-    wait_for(lambda: len(rig.processes()) >= 2, 10)
+    printed = rig.requests / f"logs/{rig.target.name}.log"
+    wait_for(lambda: printed.exists() and b"Start recovering" in printed.read_bytes(), 10)
 
     shutil.rmtree(rig.target)
+    row.strike()
     document = rig.wait_for_end(rig.target.name)
+    row.ended(rig, document)
 
     assert [result["state"] for result in document["results"]] == ["failed", "succeeded"], document
     assert document["code"] in ("artifact_unverified", "backup_failed", "configuration_error")
-    assert str(rig.target) in document["message"]
+    assert says in document["message"]
     assert document["output_tail"] != []
 
 
@@ -170,6 +201,25 @@ def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig)
 
     assert (document["state"], document["code"]) == ("failed", "artifact_unverified")
     rig.target.unlink()
+
+
+@fault(Group.DISK, "the disk of the temporary folder runs full in mid-run, with no reserve set")
+def test_a_temporary_folder_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
+    temporary = tmp_path / "rig/temporary"
+    settings = {RESERVE: "0", "NEO4J_BACKUP_TEMP": str(temporary)}
+    with serving(tmp_path / "rig", "neo4j", size=4 << 20, settings=settings) as rig, a_disk(temporary):
+        rig.set_knobs(rate=2_000_000)
+        rig.submit("full")
+        wait_for(lambda: len(rig.processes()) >= 2, 10)
+
+        row.strike()
+        fill(temporary)
+        document = rig.wait_for_end("full")
+        row.ended(rig, document)
+
+        assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
+        assert "temporary files ran full" in document["message"]
+        assert (rig.artifacts(), os.listdir(temporary)) == ([], ["filler"])
 
 
 @pytest.mark.parametrize("where", ["the target", "a folder above it"])

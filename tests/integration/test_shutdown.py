@@ -1,7 +1,5 @@
 """However a run is cut off, its end is told as what it was, and no process of it is left."""
 
-import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.matrix import Group, fault
+from tests.faults.recording import Recorder
 from tests.integration.serving import failed_folder, serving
 from tests.integration.waits import Draining
 from tests.rig import Rig, wait_for
@@ -100,22 +100,6 @@ def test_a_database_that_was_done_before_the_shutdown_stays_done(rig: Rig) -> No
     assert rig.artifacts() == [document["results"][0]["artifact"]]
 
 
-@pytest.mark.parametrize("which", ["launcher", "worker"])
-def test_a_process_that_somebody_else_kills_is_told_so_and_the_other_is_ended(rig: Rig, which: str) -> None:
-    run_with(rig, f"killed-{which}", {"fault": "hang", "stage": "artifact"})
-    wait_for(lambda: rig.artifacts() != [], 10)
-    events = [json.loads(line) for line in rig.journal.read_text().splitlines()]
-    wanted = "start" if which == "launcher" else "worker"
-
-    os.kill(next(event["pid"] for event in events if event["event"] == wanted), signal.SIGKILL)
-    document = rig.wait_for_end(f"killed-{which}")
-
-    assert (document["code"], document["exit_code"]) == ("backup_failed", 3)
-    assert "was killed (SIGKILL)" in document["message"]
-    assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
-    assert rig.processes() == []
-
-
 def test_a_sidecar_that_is_killed_leaves_its_run_to_the_next_which_ends_it(rig: Rig) -> None:
     run_with(rig, "orphaned", *STRAGGLERS, processes=4)
     wait_for(lambda: rig.artifacts() != [], 10)
@@ -131,13 +115,16 @@ def test_a_sidecar_that_is_killed_leaves_its_run_to_the_next_which_ends_it(rig: 
     assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
 
 
-def test_a_run_that_takes_too_long_is_ended(rig: Rig) -> None:
+@fault(Group.ADMIN, "never ends, ignores SIGTERM and leaves processes behind, with a timeout of 1 s")
+def test_a_run_that_takes_too_long_is_ended(rig: Rig, row: Recorder) -> None:
     rig.stop(rig.daemons[-1])
     rig.environment["NEO4J_BACKUP_TIMEOUT"] = "1s"
     rig.start()
+    row.strike()
     run_with(rig, "slow", *STRAGGLERS, processes=4)
 
     document = rig.wait_for_end("slow")
+    row.ended(rig, document)
 
     assert (document["code"], document["exit_code"], document["retryable"]) == ("backup_timed_out", 3, False)
     assert "longer than 1s" in document["message"]

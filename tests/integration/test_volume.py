@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.matrix import Group, fault, faults
+from tests.faults.recording import Recorder
 from tests.integration.disks import a_disk, fill, remount
 from tests.integration.serving import a_listening_server, failed_folder, lent, serving
 from tests.integration.waits import Moved
@@ -51,12 +53,15 @@ def run_until_written(rig: Rig, name: str) -> None:
     rig.wait_for_output("Finished artifact creation")
 
 
-def test_a_folder_that_is_deleted_and_made_again_is_taken_up_anew(rig: Rig) -> None:
+@fault(Group.DISK, "the request folder is deleted and made again")
+def test_a_folder_that_is_deleted_and_made_again_is_taken_up_anew(rig: Rig, row: Recorder) -> None:
     rig.submit("before")
     rig.wait_for_end("before")
+    row.strike()
     delete(rig.requests)
     rig.requests.mkdir()
     begin_again(rig)
+    row.logged(rig, TOLD)
 
     forgotten = rig.lines("get", "before")
     rig.post("posted")
@@ -68,9 +73,18 @@ def test_a_folder_that_is_deleted_and_made_again_is_taken_up_anew(rig: Rig) -> N
     assert {document["id"] for document in rig.documents()} == {"posted", "submitted"}
 
 
-@pytest.mark.parametrize("what", ["the folder", "the lock", "the documents' folder"])
-def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, what: str) -> None:
+REPLACED = {
+    "the request folder is replaced in mid-run": "the folder",
+    "the request folder's lock is replaced in mid-run": "the lock",
+    "the folder of the documents is deleted in mid-run": "the documents' folder",
+}
+
+
+@pytest.mark.parametrize("name", faults(Group.DISK, REPLACED))
+def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, name: str, row: Recorder) -> None:
+    what = REPLACED[name]
     run_until_written(rig, "runs")
+    row.strike()
     match what:
         case "the folder":
             rig.remove_requests()
@@ -82,6 +96,7 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, what: str) -> Non
             shutil.rmtree(rig.requests / "status")
             nudge(rig.requests)
     begin_again(rig)
+    row.told()
 
     assert rig.processes() == []
     assert (rig.artifacts(), len(failed_folder(rig))) == ([], 1)
@@ -89,8 +104,10 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, what: str) -> Non
         document = rig.wait_for_end("runs")
         assert (document["code"], document["retryable"]) == ("backup_interrupted", True)
         assert "request volume" in document["message"]
+        row.ended(rig, document)
     else:
         assert rig.documents() == []
+        row.logged(rig, TOLD)
     if what == "the folder":
         assert not (rig.requests / "backup.status").exists(), "what was known of the old folder is forgotten"
     rig.set_knobs()
@@ -131,10 +148,13 @@ def small(small_volume: Rig) -> Iterator[Rig]:
         (rig.requests / "filler").unlink(missing_ok=True)
 
 
-def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig) -> None:
+@fault(Group.DISK, "the request volume is full")
+def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig, row: Recorder) -> None:
     filler = fill(small.requests)
 
+    row.strike()
     refused = small.submit("full")
+    row.refused(small, refused["error"])
     filler.unlink()
     accepted = small.submit("full")
 
@@ -144,20 +164,26 @@ def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig) -> None:
     assert small.wait_for_end("full")["state"] == "succeeded"
 
 
-def test_a_letter_in_a_full_request_volume_is_answered_once_there_is_room(small: Rig) -> None:
+@fault(Group.DISK, "the request volume is full, and a request is in the mailbox")
+def test_a_letter_in_a_full_request_volume_is_answered_once_there_is_room(small: Rig, row: Recorder) -> None:
     (small.requests / "mine").write_text(
         json.dumps({"id": "posted", "path": str(small.target), "type": "FULL", "database": "neo4j"})
     )
     filler = fill(small.requests)
+    row.strike()
     (small.requests / "mine").rename(small.requests / "backup.request")
     small.wait_for_output("can't be put on the disk yet")
+    row.logged(small, "can't be put on the disk yet")
 
     filler.unlink()
 
     assert small.wait_for_end("posted")["state"] == "succeeded"
 
 
-def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_nothing_about_it(small: Rig) -> None:
+@fault(Group.DISK, "the request volume is full at the end of a backup: once there is room")
+def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_nothing_about_it(
+    small: Rig, row: Recorder
+) -> None:
     small.set_knobs(faults=[{"fault": "hang", "seconds": 1.5}])
     small.submit("runs")
     wait_for(lambda: len(small.processes()) >= 2, 10)
@@ -165,8 +191,10 @@ def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_no
     small.wait_for_output("a status can't be written; trying again")
     during = small.lines("get", "runs")[0]
 
+    row.strike()
     filler.unlink()
     document = small.wait_for_end("runs")
+    row.ended(small, document)
 
     assert during["status"]["state"] == "running"
     assert (document["state"], document["exit_code"]) == ("succeeded", 0)
@@ -174,7 +202,8 @@ def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_no
     wait_for(lambda: small.leftovers() == [], 5)
 
 
-def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small: Rig) -> None:
+@fault(Group.DISK, "the request volume has no room for the record of a run")
+def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small: Rig, row: Recorder) -> None:
     # A target with many artifacts has a long listing: more than what is left after the status.
     small.target.mkdir(parents=True)
     for number in range(3000):
@@ -185,15 +214,18 @@ def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small
     wait_for(lambda: len(small.processes()) >= 2, 10)
     fill(small.requests, leave=32 * 1024)
 
+    row.strike()
     small.lines("cancel", "first")
     document = small.wait_for_end("long")
+    row.ended(small, document)
 
     assert (document["code"], document["exit_code"]) == ("insufficient_space", 5)
     assert "request volume is full" in document["message"]
     assert [start["argv"][-1] for start in small.invocations()] == ["neo4j"]
 
 
-def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path: Path) -> None:
+@fault(Group.DISK, "the request volume is missing, or read-only")
+def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path: Path, row: Recorder) -> None:
     moved = rig.folder / "moved"
     rig.submit("before")
     rig.wait_for_end("before")
@@ -207,7 +239,10 @@ def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path:
                 waiting.start(ready=False)
             for waiting in (missing, read_only, rig):
                 waiting.wait_for_output("the request volume can't be used; it is tried again")
+                row.strike()
                 (told,) = waiting.lines("probe")
+                if waiting is read_only:
+                    row.refused(read_only, told["error"])
                 assert (told["error"]["code"], told["error"]["exit_code"]) == ("transport_error", 12)
 
             missing.requests.mkdir()

@@ -26,12 +26,13 @@ is a run of --version. Where a stage writes, a fault strikes when half of it is 
 | killed_after_success |                                  | all lines of a success, then the worker is killed: 137    |
 | silent               |                                  | prints nothing at all, on either stream                   |
 | noise                | stage="connect"                  | JVM and StoreCopyJob lines that mean nothing              |
-| flood                | stage, bytes=1 MiB, stream       | so many bytes of lines, on stdout or stderr               |
+| flood                | stage, bytes=1 MiB, stream, line | so many bytes of lines of 100 bytes, on stdout or stderr  |
 | long_line            | stage, bytes=100 MB, stream      | one line of so many bytes                                 |
 | invalid_utf8         | stage                            | bytes that are no UTF-8, on both streams                  |
 | hang                 | stage="receive", seconds=3600    | stands still                                              |
 | ignore_sigterm       | who="both"                       | launcher, worker or both take no SIGTERM                  |
 | grandchild           | session=false, seconds=60        | leaves a process that holds the pipes, in a session or not |
+| devour               | stage="receive", bytes=512 MiB   | takes memory until it is killed, or has so much: exit 1   |
 | oom                  | stage="receive"                  | the worker is killed, 137, what it wrote stays            |
 | heap_too_small       | stage="receive"                  | OutOfMemoryError: Java heap space, exit 1                 |
 | enospc               | stage="receive"                  | no space left on device: exit 1                           |
@@ -73,12 +74,13 @@ _NAMES: dict[str, dict[str, object]] = {
     "killed_after_success": {},
     "silent": {},
     "noise": {"stage": "connect"},
-    "flood": {**_STAGED, "bytes": 1 << 20, "stream": "stdout"},
+    "flood": {**_STAGED, "bytes": 1 << 20, "stream": "stdout", "line": 100},
     "long_line": {**_STAGED, "bytes": 100_000_000, "stream": "stdout"},
     "invalid_utf8": _STAGED,
     "hang": {**_STAGED, "seconds": 3600},
     "ignore_sigterm": {"who": "both"},
     "grandchild": {"session": False, "seconds": 60, "stage": "connect"},
+    "devour": {**_STAGED, "bytes": 512 << 20},
     "oom": _STAGED,
     "heap_too_small": _STAGED,
     "enospc": _STAGED,

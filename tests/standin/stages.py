@@ -68,6 +68,8 @@ class Stages:
         match fault.name:
             case "oom":
                 kill_self()
+            case "devour":
+                devour(int(fault.number("bytes")))
             case "heap_too_small":
                 raise Failed("java.lang.OutOfMemoryError: Java heap space")
             case "enospc":
@@ -94,7 +96,8 @@ class Stages:
                 for descriptor in (1, 2):
                     self._output.raw(descriptor, b"\xff\xfe \xc3\x28 \x80 \xed\xa0\x80\n")
             case "flood":
-                self._fill(stream, (b"x" * 99 + b"\n") * 640, int(fault.number("bytes")) - 1)
+                row = b"x" * (int(fault.number("line")) - 1) + b"\n"
+                self._fill(stream, row * max(1, 64_000 // len(row)), int(fault.number("bytes")) - 1)
                 self._output.raw(stream, b"\n")
             case "long_line":
                 self._fill(stream, b"x" * 64_000, int(fault.number("bytes")))
@@ -147,6 +150,12 @@ def kill_self() -> None:
     """What the kernel does to a process that takes too much memory: nothing after this runs."""
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
+
+
+def devour(count: int) -> None:
+    """Take memory, page by page, until the kernel has had enough; where it never has, after ``count`` bytes."""
+    taken = [b"x" * (1 << 20) for _ in range(count >> 20)]
+    raise Failed(f"FAKE: {len(taken)} MiB were taken, and nobody minded")
 
 
 def leave_grandchild(fault: Fault) -> int:

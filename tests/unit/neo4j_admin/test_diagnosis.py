@@ -139,7 +139,7 @@ CASES: dict[str, tuple[Facts, type[BackupError], tuple[str, ...]]] = {
     "a target that can't be written": (
         failed("java.nio.file.AccessDeniedException: /backups/nightly/x", target_writable=False),
         ConfigurationError,
-        ("/backups/nightly may not be written", "7474", "AccessDenied"),
+        ("/backups/nightly may not be written, or is no longer there", "7474", "AccessDenied"),
     ),
     "no such database": (
         failed("whatever it says", database_folder=False),
