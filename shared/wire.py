@@ -21,6 +21,7 @@ drain      ``{"draining": {…}}`` each 10 s until no process is left
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -82,11 +83,11 @@ def decode(data: bytes | str) -> dict[str, Any]:
     """Read one JSON object strictly.
 
     Raises WireError for what isn't JSON, isn't an object, names a key twice, nests too deeply,
-    holds NaN or Infinity, or has text that isn't Unicode.
+    holds NaN, Infinity or a number beyond what a float holds, or has text that isn't Unicode.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
         # A lone surrogate ("\ud800") is a str that no file name and no JSON line can carry.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
@@ -109,6 +110,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise WireError(f"the key {key[:64]!r} is there twice")
         found[key] = value
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise WireError(f"{text[:64]} is too large a number")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -33,6 +33,8 @@ def test_what_was_encoded_is_one_line_and_decodes_to_the_same(value: dict[str, o
         (b'{"a":' * 5_000, "nested too deeply"),
         (b'{"a": NaN}', "NaN is no JSON number"),
         (b'{"a": -Infinity}', "-Infinity is no JSON number"),
+        (b'{"a": 1e999}', "1e999 is too large a number"),
+        (b'{"a": [-1.5E+400]}', "too large a number"),
         (b'{"a": "\\udc00"}', "not valid Unicode"),
         (b'{"\\ud800": 1}', "not valid Unicode"),
         (b'{"a": "\xff"}', "not valid Unicode"),
