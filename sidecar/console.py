@@ -9,6 +9,8 @@ from sidecar.neo4j_admin.cleaning import clean
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _VALUE_LIMIT = 2048
+# Enough to find each secret in what is shown of it.
+_LOOKED_AT = 16 * _VALUE_LIMIT
 
 
 class FactsFormatter(logging.Formatter):
@@ -42,7 +44,7 @@ class FactsFormatter(logging.Formatter):
         return repr(text) if not text or " " in text else text
 
     def _clean(self, text: str) -> str:
-        return clean(text, self._secrets, _VALUE_LIMIT)
+        return clean(text[:_LOOKED_AT], self._secrets, _VALUE_LIMIT)
 
 
 def start_logging(secrets: Sequence[str] = ()) -> None:
