@@ -33,7 +33,7 @@ REQUEST_LIMIT = 64 * 1024
 NESTING_LIMIT = 64
 """How many lists and objects may lie within each other; nothing that we write has more than five."""
 LINE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one line in either direction; a longer one is a broken peer."""
+"""Bytes of one line of an answer; a longer one is a broken peer."""
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 20.0
 """How long a courier waits for the daemon's next line before it calls it stuck."""
