@@ -1,6 +1,7 @@
 """How many cases the fuzz tests have run."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def test_a_hundred_thousand_cases_are_promised() -> None:
     assert sum(promised.values()) >= CASES, promised
 
 
-def test_a_hundred_thousand_cases_were_run(record_property: pytest.RecordProperty) -> None:
+def test_a_hundred_thousand_cases_were_run(record_property: Callable[[str, object], None]) -> None:
     if missing := sorted(name for name in promised if name not in ran):
         pytest.skip(f"only where all fuzz tests run; these didn't: {', '.join(missing)}")
     print(f"\n{sum(ran.values())} cases were run: {dict(ran)}")
