@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")
+SECONDS = 900
 
 
 @pytest.fixture
@@ -29,5 +31,8 @@ def _no_log() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the count of all cases behind those that run them."""
+    """Put the count of all cases behind those that run them, and give each the time that a busy machine takes."""
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SECONDS))
     items.sort(key=lambda item: item.path.name == "test_count.py")

@@ -76,7 +76,7 @@ def held_screen() -> Iterator[Screen]:
     assert drives(written.replace("\n", "")) == set(), written
 
 
-@fuzzed(20_000, json_batches(st.sampled_from(LINES)), TEXTS)
+@fuzzed(16_000, json_batches(st.sampled_from(LINES)), TEXTS)
 def test_any_line_is_understood_or_refused_and_drives_no_terminal(case: bytes) -> None:
     try:
         line = read_line(case)

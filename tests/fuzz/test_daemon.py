@@ -110,7 +110,6 @@ def hold_backup(rig: Rig, name: str) -> None:
 promise("test_thousands_of_hostile_letters_leave_a_daemon_that_backs_up", LETTERS)
 
 
-@pytest.mark.timeout(300)
 def test_thousands_of_hostile_letters_leave_a_daemon_that_backs_up(rig: Rig) -> None:
     hold_backup(rig, "before-letters")
     before = held(rig), resident_kib(rig)
@@ -133,7 +132,6 @@ def test_thousands_of_hostile_letters_leave_a_daemon_that_backs_up(rig: Rig) -> 
 promise("test_thousands_of_hostile_talks_leave_a_daemon_that_backs_up", TALKS)
 
 
-@pytest.mark.timeout(300)
 def test_thousands_of_hostile_talks_leave_a_daemon_that_backs_up(rig: Rig) -> None:
     hold_backup(rig, "before-talks")
     before = held(rig), resident_kib(rig)

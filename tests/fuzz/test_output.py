@@ -82,7 +82,7 @@ class Kept(logging.Handler):
         self.lines.append(self.format(record))
 
 
-@fuzzed(16_000, OUTPUTS, [(data, len(data) // 2) for data in (*OUTPUT, *TEXTS)])
+@fuzzed(11_000, OUTPUTS, [(data, len(data) // 2) for data in (*OUTPUT, *TEXTS)])
 def test_any_output_is_understood_within_bounds_and_gives_no_secret_away(case: tuple[bytes, int]) -> None:
     data, cut = case
     began = time.process_time()

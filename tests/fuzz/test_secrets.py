@@ -51,7 +51,7 @@ def words(text: str, random: Random) -> str:
     return text[:at] + random.choice(SHORT) + text[at:]
 
 
-@fuzzed(4_000, batches(st.text(max_size=40), words))
+@fuzzed(2_000, batches(st.text(max_size=40), words))
 def test_whatever_is_logged_each_line_of_it_is_one_and_drives_nothing(case: str) -> None:
     try:
         raise ValueError(case)
@@ -84,7 +84,7 @@ def test_no_secret_is_logged(case: str) -> None:
     assert "HOME" not in environment(given, home=None, heap="64m", word="w")
 
 
-@fuzzed(3_000, HELD)
+@fuzzed(2_000, HELD)
 def test_no_setting_that_is_wrong_repeats_a_password(case: str) -> None:
     for name in ("NEO4J_BACKUP_FROM", "NEO4J_BACKUP_JAVA_TOOL_OPTIONS", "NEO4J_BACKUP_PASSWORD", "NEO4J_BACKUP_FORM"):
         loaded = load({name: case})
