@@ -118,7 +118,7 @@ VERBS: tuple[Callable[[Client], object], ...] = (
     lambda client: client.cancel("nightly-1"),
     lambda client: client.list(5),
     lambda client: client.log("nightly-1"),
-    lambda client: [line for check in walk(client, "/x", "the place") for line in shown(check, signs=True)],
+    lambda client: [line for check in walk(client, "/x", lambda: "the place") for line in shown(check, signs=True)],
 )
 Stream: TypeAlias = tuple[int, bytes, bytes, bytes]
 """The verb that is asked, what is answered in two pieces, and what stands on standard error between them."""
