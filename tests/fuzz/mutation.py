@@ -161,7 +161,8 @@ def hostile(random: Random) -> Any:
         case 0:
             return random.choice(NUMBERS) * random.choice((1, -1))
         case 1:
-            return 10 ** random.choice((20, 400, 4200))
+            # The last is the largest that Python reads.
+            return 10 ** random.choice((20, 400, 4300)) - 1
         case 2:
             return random.choice((float("nan"), float("inf"), -0.0, 1e308, -1e-320, 0.5))
         case 3:
