@@ -1,6 +1,6 @@
 """The documents that both programs read: a request, its status, a check."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -43,6 +43,19 @@ def _distinct(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     if value is not None and len(value) > DATABASES_LIMIT:
         raise ValueError(f"may list at most {DATABASES_LIMIT} names and patterns, not {len(value)}")
     return value if value is None else tuple(dict.fromkeys(name.lower() for name in value))
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no calendar has this time in UTC") from None
+
+
+# What a document tells may come from a stranger: numbers and times that can be reckoned with.
+Count = Annotated[int, Field(ge=0, le=(1 << 63) - 1)]
+Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class _Frozen(BaseModel):
@@ -119,9 +132,9 @@ class Result(_Read):
     hint: str = ""
     type: str | None = None
     artifact: str | None = None
-    size_bytes: int | None = None
-    lowest_tx: int | None = None
-    highest_tx: int | None = None
+    size_bytes: Count | None = None
+    lowest_tx: Count | None = None
+    highest_tx: Count | None = None
 
 
 class Progress(_Read):
@@ -129,8 +142,8 @@ class Progress(_Read):
 
     database: str
     stage: str
-    bytes: int | None = None
-    elapsed_seconds: float = 0.0
+    bytes: Count | None = None
+    elapsed_seconds: Seconds = 0.0
 
 
 class Status(_Read):
@@ -146,9 +159,9 @@ class Status(_Read):
     request: dict[str, Any] = Field(default_factory=dict)
     results: tuple[Result, ...] = ()
     warnings: tuple[str, ...] = ()
-    accepted_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
+    accepted_at: Moment | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
     exit_code: int | None = None
     output_tail: tuple[str, ...] = ()
     cancel_requested: bool = False

@@ -1,10 +1,21 @@
 """Text from outside, made fit for a log line and a terminal."""
 
+import re
 import unicodedata
 
 # Cc: C0, DEL and C1, with which a terminal is driven; Cf: direction marks and the like, which make a
 # line read as another; Cs: lone surrogates; Zl and Zp break lines.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+# Every repetition is bounded: a text may be as long as somebody likes.
+_IN_URL = re.compile(r"(://[^/\s:@]{0,256}:)([^@\s/]{1,1024})(?=@)")
+MASK = "***"
+
+
+def without_passwords(text: str) -> str:
+    """Give ``text`` with the passwords in its URLs masked."""
+    return _IN_URL.sub(rf"\1{MASK}", text)
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -21,6 +21,7 @@ drain      ``{"draining": {…}}`` each 10 s until no process is left
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -29,14 +30,17 @@ from typing import Any
 SOCKET = "sidecar.sock"
 REQUEST_LIMIT = 64 * 1024
 """Bytes of a request, in the mailbox or through a courier; more is refused."""
+NESTING_LIMIT = 64
+"""How many lists and objects may lie within each other; nothing that we write has more than five."""
 LINE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one line in either direction; a longer one is a broken peer."""
+"""Bytes of one line of an answer; a longer one is a broken peer."""
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 20.0
 """How long a courier waits for the daemon's next line before it calls it stuck."""
 FOLLOW_SECONDS = 15 * 60.0
 """How long one ``follow`` lasts at most; the trigger opens another."""
 
+_NEST = (dict, list)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(~[23])?\Z")
 ID_RULE = "1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit"
@@ -82,13 +86,16 @@ def decode(data: bytes | str) -> dict[str, Any]:
     """Read one JSON object strictly.
 
     Raises WireError for what isn't JSON, isn't an object, names a key twice, nests too deeply,
-    holds NaN or Infinity, or has text that isn't Unicode.
+    holds NaN, Infinity or a number beyond what a float holds, or has text that isn't Unicode.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
         # A lone surrogate ("\ud800") is a str that no file name and no JSON line can carry.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
+        # What one reader just bears another doesn't: Python's limit and pydantic's differ, and the first moves.
+        if text.count("[") + text.count("{") > NESTING_LIMIT and _nests_deeply(value):
+            raise RecursionError
     except UnicodeError:
         raise WireError("the text is not valid Unicode (UTF-8)") from None
     except RecursionError:
@@ -109,6 +116,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise WireError(f"the key {key[:64]!r} is there twice")
         found[key] = value
     return found
+
+
+def _nests_deeply(value: object) -> bool:
+    level = [value]
+    for _ in range(NESTING_LIMIT):
+        within = (outer.values() if isinstance(outer, dict) else outer for outer in level if isinstance(outer, _NEST))
+        level = [inner for values in within for inner in values if isinstance(inner, _NEST)]
+    return bool(level)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise WireError(f"{text[:64]} is too large a number")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -17,7 +17,9 @@ def parse_addresses(text: str) -> tuple[str, ...]:
 
     Raises ValueError that says what would have been right.
     """
-    return tuple(dict.fromkeys(_parse_address(part.strip()) for part in text.split(",")))
+    # What stands before an @ may be a password, and a password may hold a comma.
+    shown = text.rpartition("@")[2] if "@" in text else None
+    return tuple(dict.fromkeys(_parse_address(part.strip(), shown) for part in text.split(",")))
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -26,9 +28,10 @@ def split_address(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _parse_address(text: str) -> str:
+def _parse_address(text: str, shown: str | None) -> str:
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[2] or BACKUP_PORT) not in _PORTS:
-        # What stands before an @ may be a password.
-        raise ValueError(f"{printable(repr(text.rpartition('@')[2]), 80)} is no server: it takes {ADDRESS_RULE}")
+        raise ValueError(
+            f"{printable(repr(text if shown is None else shown), 80)} is no server: it takes {ADDRESS_RULE}"
+        )
     return f"{found[1]}:{int(found[2] or BACKUP_PORT)}"

@@ -22,6 +22,7 @@ BEAT_SECONDS = 5.0
 DRAIN_BEAT_SECONDS = 10.0
 _LIST_LIMIT = 2000
 _LOG_CHUNK = 64 * 1024
+_LOG_LINE = 256 * 1024
 
 Lines = AsyncIterator[dict[str, Any]]
 
@@ -147,8 +148,11 @@ class Answers:
             while chunk := os.read(descriptor, _LOG_CHUNK):
                 whole, newline, rest = (kept + chunk).rpartition(b"\n")
                 if not newline:
-                    kept = rest
-                    continue
+                    if len(rest) < _LOG_LINE:
+                        kept = rest
+                        continue
+                    # None of ours: somebody else has put it there, and it may go on for ever.
+                    whole, rest = rest, b""
                 for line in whole.split(b"\n"):
                     yield _text(line)
                 kept = rest

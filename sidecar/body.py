@@ -68,7 +68,8 @@ def _walk_tar(file: BinaryIO, offset: int, size: int) -> None:
 
     extended, long_size = False, None
     for _ in range(_MAX_ENTRIES):
-        block = _at(file, offset, _TAR_BLOCK)
+        # Not by a seek: a header may tell a size that no file, and no seek, takes.
+        block = _at(file, offset, _TAR_BLOCK) if offset < size else b""
         if len(block) < _TAR_BLOCK:
             raise DamagedArtifact("it ends before the end of its tar stream")
         if not any(block):

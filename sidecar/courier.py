@@ -5,7 +5,6 @@ Standard library only, and little of it: a courier may have a tenth of a core.
 
 import contextlib
 import errno
-import json
 import os
 import select
 import socket
@@ -13,7 +12,7 @@ import sys
 import time
 
 from shared.errors import TransportError
-from shared.wire import LINE_LIMIT, REQUEST_LIMIT, SILENCE_SECONDS, SOCKET, Verb, encode
+from shared.wire import LINE_LIMIT, REQUEST_LIMIT, SILENCE_SECONDS, SOCKET, Verb, decode, encode
 
 _STDIN, _STDOUT = 0, 1
 
@@ -135,7 +134,7 @@ def _read_input() -> bool:
 
 def _exit_code(last: bytes) -> int:
     try:
-        line = json.loads(last or b"{}")
+        line = decode(last or b"{}")
         return int((line.get("end") or line["error"])["exit_code"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise TransportError("the sidecar's answer was cut off", hint=_RESTARTED) from None

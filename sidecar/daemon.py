@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from sidecar.console import start_logging
+from sidecar.neo4j_admin.command import secrets
 from sidecar.parts import Parts, build
 from sidecar.session import Session
 from sidecar.volume import Volume, VolumeLost
@@ -24,7 +25,7 @@ log = logging.getLogger("sidecar.daemon")
 
 def run(environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; give the exit code."""
-    start_logging()
+    start_logging(secrets(environment))
     # Our own renames wake watchdog's threads; the loop must not wait 5 ms for each of them.
     sys.setswitchinterval(SWITCH_SECONDS)
     asyncio.run(_Daemon(build(environment)).run())

@@ -1,7 +1,7 @@
 """A request's document: its status as users read it, with what the daemon keeps beside it."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field
 
@@ -11,6 +11,8 @@ from shared.protocol import BackupRequest, Result, Status
 from sidecar.clock import Moment
 
 LAST_ATTEMPT = 3
+# Far below what JSON's readers hold: whatever a stranger has put there, ours can be counted on from it.
+_Ordinal = Annotated[int, Field(ge=0, le=1 << 53)]
 _OWN_KEYS = frozenset({"number", "revision", "word", "taken", "attempt", "accepted_boot", "accepted_seconds"})
 _ALWAYS = {
     "schema",
@@ -51,13 +53,13 @@ class Document(Status):
 
     state: State
     results: tuple[DatabaseResult, ...] = ()
-    number: int
-    revision: int = 0
+    number: _Ordinal
+    revision: _Ordinal = 0
     word: str | None = None
     taken: str | None = None
     attempt: int = Field(default=1, ge=1, le=LAST_ATTEMPT)
     accepted_boot: str = ""
-    accepted_seconds: float = 0.0
+    accepted_seconds: float = Field(default=0.0, allow_inf_nan=False)
 
     @property
     def final(self) -> bool:

@@ -10,11 +10,13 @@ from typing import Any
 
 from shared.errors import BackupError, InternalError, RequestRejected
 from shared.protocol import error_line
-from shared.wire import LINE_LIMIT, SOCKET, WireError, decode, encode
+from shared.wire import REQUEST_LIMIT, SOCKET, WireError, decode, encode
 from sidecar.files import temporary_name
 from sidecar.volume import Volume
 
 BACKLOG = 1024
+ASK_LIMIT = 8 * REQUEST_LIMIT
+"""Bytes of what a connection may say; a request is three times as long at most once a courier has packed it."""
 ASK_SECONDS = 20.0
 """How long a connection may take to say what it wants."""
 READ_SECONDS = 60.0
@@ -42,7 +44,7 @@ class Listener:
         # A socket's path is short; through the held folder it always fits.
         listening.bind(f"/proc/self/fd/{self._volume.root}/{temporary}")
         os.chmod(temporary, 0o600, dir_fd=self._volume.root)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening, backlog=BACKLOG, limit=LINE_LIMIT)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, backlog=BACKLOG, limit=ASK_LIMIT)
         os.rename(temporary, SOCKET, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
 
     async def close(self) -> None:
@@ -111,7 +113,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.readline()
     except ValueError:
-        raise WireError(f"it is longer than {LINE_LIMIT} bytes") from None
+        raise WireError(f"it is longer than {ASK_LIMIT} bytes") from None
 
 
 async def _next(lines: AsyncIterator[Line]) -> Line | None:

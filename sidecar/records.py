@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from shared.errors import InternalError, TransportError
 from shared.lifecycle import State, may_follow
+from shared.wire import WireError, decode, is_request_name
 from sidecar.document import LAST_ATTEMPT, Document
 from sidecar.files import NotAFile, read_bounded, write_whole
 from sidecar.volume import Volume
@@ -215,11 +216,11 @@ class Records:
     def _read(self, name: str) -> Document | None:
         try:
             data, _ = read_bounded(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
-            document = Document.model_validate_json(data)
-        except (OSError, NotAFile, ValidationError) as error:
+            document = Document.model_validate(decode(data))
+        except (OSError, NotAFile, WireError, ValidationError) as error:
             log.warning("a document can't be read", extra={"id": name, "error": str(error)[:200]})
             return None
-        return document if document.id == name else None
+        return document if document.id == name and is_request_name(name) else None
 
     def _hold(self, document: Document) -> None:
         self._next_number = max(self._next_number, document.number + 1)

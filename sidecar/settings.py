@@ -13,6 +13,7 @@ from shared.text import printable
 from sidecar.addresses import parse_addresses
 from sidecar.environment import PREFIX, unknown_variables
 from sidecar.memory import LEAST_HEAP, LEAST_PAGECACHE
+from sidecar.neo4j_admin.cleaning import clean
 from sidecar.neo4j_admin.options import TABLE, Options, Value, parse
 from sidecar.setting_values import (
     duration_text,
@@ -160,7 +161,7 @@ def load(environment: Mapping[str, str]) -> Loaded:
         settings = Settings.model_validate(values | {"options": options})
     holds = {VARIABLES[field].name for field in values} | {row.setting for row, _ in options.chosen}
     known = {variable.name for variable in VARIABLES.values()} | {row.setting for row in TABLE}
-    bounded = tuple(printable(problem, _VALUE_LIMIT) for problem in problems)
+    bounded = tuple(clean(problem, limit=_VALUE_LIMIT) for problem in problems)
     return Loaded(settings, bounded, unknown_variables(given, known), frozenset(holds))
 
 

@@ -15,17 +15,20 @@ from trigger.summary import summary
 
 
 def say(*lines: str) -> None:
-    """Write to standard error; what can't be written is let go."""
+    """Write to standard error, with nothing that drives a terminal; what can't be written is let go."""
     with contextlib.suppress(OSError):
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
         sys.stderr.flush()
 
 
 def answer(lines: Iterable[str]) -> None:
-    """Write lines to standard output; a reader that has gone, as ``head`` does, changes no verdict."""
+    """Write lines to standard output, with nothing that drives a terminal.
+
+    A reader that has gone, as ``head`` does, changes no verdict.
+    """
     try:
         for line in lines:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{printable(line)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # Python flushes once more as it ends, and would complain.
@@ -51,7 +54,7 @@ def tell_error(error: BackupError, output: str, last: Told | None = None) -> int
 
     As JSON it is the key ``error`` of one object, which else is the last status where there is one.
     """
-    say(f"Error: {printable(error.message)} [{error.code}]", *([f"  {printable(error.hint)}"] if error.hint else []))
+    say(f"Error: {error.message} [{error.code}]", *([f"  {error.hint}"] if error.hint else []))
     if output == "json":
         answer_json({**({} if last is None else last.document), **error_line(error)})
     return error.exit_code

@@ -1,6 +1,6 @@
 """A status in a few lines, for a person at the end of a backup or after the fact."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from shared.durations import format_duration
@@ -59,7 +59,7 @@ def duration(status: Status) -> str:
     """Give how long the backup took, or has taken by its own account; "" before it starts."""
     if status.started_at is None or status.ended_at is None:
         return ""
-    return format_duration(max(0.0, (_utc(status.ended_at) - _utc(status.started_at)).total_seconds()))
+    return format_duration(max(0.0, (status.ended_at - status.started_at).total_seconds()))
 
 
 def databases(request: dict[str, Any]) -> str:
@@ -73,7 +73,7 @@ def databases(request: dict[str, Any]) -> str:
 
 def moment(when: datetime | None) -> str:
     """Give a time in UTC, to the second."""
-    return "" if when is None else f"{_utc(when):%Y-%m-%d %H:%M:%SZ}"
+    return "" if when is None else f"{when:%Y-%m-%d %H:%M:%SZ}"
 
 
 def kind(request: dict[str, Any]) -> str:
@@ -112,7 +112,3 @@ def _row(result: Result) -> tuple[str, ...]:
 
 def _indented(message: str, hint: str) -> list[str]:
     return [f"  {printable(part)}" for part in (message, hint) if part]
-
-
-def _utc(when: datetime) -> datetime:
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

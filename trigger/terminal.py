@@ -6,6 +6,8 @@ import shutil
 import unicodedata
 from typing import TextIO
 
+from shared.text import printable
+
 ERASE = "\r\x1b[K"
 _WIDE = frozenset({"W", "F"})
 _NARROWEST = 20
@@ -24,16 +26,16 @@ class Terminal:
         self.signs = can_show(stream, "✓✗·…→")
 
     def line(self, text: str) -> None:
-        """Write a line that stays, above the live one."""
+        """Write a line that stays, above the live one; nothing in it drives the terminal."""
         self.clear()
-        self._write(f"{text}\n")
+        self._write(f"{printable(text)}\n")
 
     def rewrite(self, text: str) -> None:
         """Put ``text`` in the live line's place, cut to the width; nothing where the stream is no terminal."""
         if self.live:
             # One column is left free: a full line wraps on some terminals, and isn't erased whole.
             width = max(shutil.get_terminal_size().columns - 1, _NARROWEST)
-            self._write(ERASE + fit(text, width, "…" if self.signs else "..."))
+            self._write(ERASE + fit(printable(text), width, "…" if self.signs else "..."))
             self._shown = True
 
     def clear(self) -> None:

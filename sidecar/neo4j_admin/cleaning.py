@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from shared.text import printable
+from shared.text import MASK, printable, without_passwords
 
-MASK = "***"
 _SHORTEST_SECRET = 6
 # Every repetition is bounded: a line may be 64 KiB that somebody chose.
 _ASSIGNED = re.compile(
@@ -14,7 +13,6 @@ _ASSIGNED = re.compile(
         ([\w.-]{0,32} ["']? [ ]? [=:] [ ]? (?:(?:bearer|basic)[ ])?)
         ("[^"]{1,4096}" | '[^']{1,4096}' | [^\s,;&]{1,4096})"""
 )
-_IN_URL = re.compile(r"(://[^/\s:@]{0,256}:)([^@\s/]{1,1024})(?=@)")
 
 
 def mask(text: str, secrets: Sequence[str] = ()) -> str:
@@ -27,7 +25,7 @@ def mask(text: str, secrets: Sequence[str] = ()) -> str:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, MASK)
     text = _ASSIGNED.sub(rf"\1\2{MASK}", text)
-    return _IN_URL.sub(rf"\1{MASK}", text)
+    return without_passwords(text)
 
 
 def clean(text: str | bytes, secrets: Sequence[str] = (), limit: int | None = None) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.daemon import scripted_daemon
 from tests.faults.matrix import Group, fault, faults
 from tests.faults.recording import Recorder, Seen, describe
 from tests.integration.serving import asked, connected, lent, read_all, serving, talk
@@ -66,6 +67,23 @@ def test_without_a_folder_a_courier_says_so(tmp_path: Path) -> None:
 
         assert said.returncode == 12
         assert "can't be entered" in said.stderr.decode()
+
+
+@pytest.mark.parametrize("last", [b'{"end": {"exit_code": 1e999}}', b"[" * 100_000, b'{"error": 7}', b"\xff"])
+def test_an_answer_whose_end_is_none_was_cut_off(tmp_path: Path, last: bytes) -> None:
+    with scripted_daemon(tmp_path, lambda asked: [last + b"\n"]):
+        environment = {"PATH": os.environ["PATH"], "NEO4J_BACKUP_REQUESTS": str(tmp_path)}
+        said = subprocess.run(
+            [sys.executable, "-I", "-m", "sidecar", "probe"],
+            env=environment,
+            input=b"{}\n",
+            capture_output=True,
+            check=False,
+        )
+
+    assert said.returncode == 12
+    assert b"was cut off" in said.stderr
+    assert b"Traceback" not in said.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["nothing"], ["get"], ["list", "x"], ["get", "a", "b"], ["--help", "x"]])
@@ -363,6 +381,18 @@ def test_a_fifo_in_the_place_of_a_log_holds_up_nobody(rig: Rig) -> None:
 
     assert told[0]["error"]["code"] == "configuration_error"
     assert "not a plain file" in told[0]["error"]["message"]
+
+
+def test_a_log_without_a_line_s_end_is_told_in_pieces(rig: Rig) -> None:
+    rig.submit("endless")
+    rig.wait_for_end("endless")
+    os.truncate(rig.requests / "logs/endless.log", 0)
+    os.truncate(rig.requests / "logs/endless.log", 3 << 20)
+
+    told = talk(rig, asked("log", "endless"))
+
+    assert sum(len(line["text"]) for line in told[:-1]) == 3 << 20
+    assert max(len(line["text"]) for line in told[:-1]) <= 512 * 1024
 
 
 def test_list_tells_the_newest_first_and_no_more_than_asked_for(rig: Rig) -> None:

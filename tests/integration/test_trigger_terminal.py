@@ -210,8 +210,18 @@ def test_a_cancel_on_interrupt_cancels_and_tells_how_that_went(sidecar: Sidecar)
     assert err.splitlines()[-1] == "The request nightly-1 ended as cancelled."
 
 
+def test_the_end_of_a_cancelled_request_drives_no_terminal(sidecar: Sidecar) -> None:
+    with sidecar.start("--cancel-on-interrupt") as trigger:
+        wait_until_running(trigger)
+        sidecar.answers["follow"] = [status(state="\x1b[2Jgone", exit_code=3), END]
+        trigger.terminate()
+        _, err = trigger.communicate(timeout=15)
+
+    assert err.splitlines()[-1] == r"The request nightly-1 ended as \x1b[2Jgone."
+
+
 def test_a_cancel_that_fails_is_told(sidecar: Sidecar) -> None:
-    sidecar.answers["cancel"] = [{"error": {"code": "internal_error", "message": "a defect", "hint": ""}}]
+    sidecar.answers["cancel"] = [{"error": {"code": "internal_error", "message": "a \x1b[2Jdefect", "hint": ""}}]
 
     with sidecar.start("--cancel-on-interrupt") as trigger:
         wait_until_running(trigger)
@@ -219,7 +229,7 @@ def test_a_cancel_that_fails_is_told(sidecar: Sidecar) -> None:
         _, err = trigger.communicate(timeout=15)
 
     assert trigger.returncode == 143
-    assert "It could not be cancelled: a defect" in err
+    assert r"It could not be cancelled: a \x1b[2Jdefect" in err
     assert "neo4j-backup cancel nightly-1" in err
 
 

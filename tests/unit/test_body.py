@@ -3,6 +3,7 @@
 import contextlib
 import io
 import time
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -239,13 +240,34 @@ def test_a_tar_stream_that_neo4j_does_not_write_fails(tar: bytes, word: str) -> 
         judge(tar_artifact(tar))
 
 
-def test_a_size_below_zero_fails() -> None:
+def binary_size(field: bytes) -> bytes:
+    """A header whose size isn't written in octal digits."""
     header = bytearray(tar_entry("a", b""))
-    header[124:136] = b"\xff" * 12
+    header[124:136] = field
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
 
-    assert "-1 bytes" in damage(tar_artifact(bytes(header) + END))
+
+def test_a_size_below_zero_fails() -> None:
+    assert "-1 bytes" in damage(tar_artifact(binary_size(b"\xff" * 12) + END))
+
+
+@pytest.mark.parametrize("size", [(1 << 63) - 1, 1 << 63, 1 << 70], ids=["8 EiB less 1", "8 EiB", "1 ZiB"])
+def test_a_size_that_no_file_has_fails(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "artifact"
+    path.write_bytes(tar_artifact(binary_size(b"\x80" + size.to_bytes(11, "big")) + END))
+
+    with path.open("rb", buffering=0) as file, pytest.raises(DamagedArtifact, match="before the end"):
+        check_body(file, HEAD_OF_TAR, path.stat().st_size)
+
+
+def test_a_size_that_no_file_has_in_an_extended_header_fails(tmp_path: Path) -> None:
+    path = tmp_path / "artifact"
+    path.write_bytes(tar_artifact(pax(b"28 size=%d\n" % (10**19 - 1)) + tar_entry("a", b"") + END))
+
+    with path.open("rb", buffering=0) as file, pytest.raises(DamagedArtifact, match="before the end"):
+        check_body(file, HEAD_OF_TAR, path.stat().st_size)
 
 
 def test_folders_are_entries_without_data() -> None:

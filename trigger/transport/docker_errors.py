@@ -9,7 +9,7 @@ from docker.errors import APIError, DockerException, NotFound
 from urllib3.exceptions import HTTPError
 
 from shared.errors import TransportError
-from shared.text import printable
+from shared.text import printable, without_passwords
 from trigger.transport.protocol import Misdirected
 
 FAILURES = (DockerException, HTTPError, OSError)
@@ -24,7 +24,7 @@ _SAID_LIMIT = 400
 
 def no_connection(error: Exception) -> TransportError:
     """Tell why the Docker daemon itself can't be reached."""
-    host = printable(os.environ.get("DOCKER_HOST") or DEFAULT_HOST, 200)
+    host = printable(without_passwords(os.environ.get("DOCKER_HOST") or DEFAULT_HOST), 200)
     causes = list(_causes(error))
     if any(isinstance(cause, PermissionError) for cause in causes):
         return Misdirected(
@@ -42,7 +42,7 @@ def no_connection(error: Exception) -> TransportError:
             hint="Is it overloaded? `docker ps` has to work first.",
         )
     return TransportError(
-        f"the Docker daemon at {host} can't be used: {printable(str(error), _SAID_LIMIT)}",
+        f"the Docker daemon at {host} can't be used: {printable(without_passwords(str(error)), _SAID_LIMIT)}",
         hint="`docker ps` has to work first.",
     )
 

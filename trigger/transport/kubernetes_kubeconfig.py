@@ -39,6 +39,8 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
             chosen = current if context is None else next(one for one in contexts if one["name"] == context)
             name, namespace = str(chosen["name"]), chosen["context"].get("namespace")
             server = urlsplit(configuration.host)
+            # A user and a password there log nobody in; in messages they would be seen.
+            server = server._replace(netloc=server.netloc.rpartition("@")[2])
             tls = _tls(configuration) if server.scheme == "https" else None
         except _UNFIT as error:
             said = " ".join(str(error).split()) or type(error).__name__

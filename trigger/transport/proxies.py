@@ -24,18 +24,19 @@ def environment_proxy(server: SplitResult, environment: Mapping[str, str]) -> st
 
 def parse_proxy(address: str) -> SplitResult:
     """Read a proxy's address; ConfigurationError for one that isn't an HTTP proxy's."""
-    parts = urlsplit(address if "://" in address else f"http://{address}")
+    shown = "named there"
     try:
-        usable = parts.scheme == "http" and parts.hostname and parts.port is not False
-    except ValueError:
-        usable = False
-    if not usable:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
         # Without its user and password.
-        raise ConfigurationError(
-            f"the proxy {printable(f'{parts.scheme}://{parts.hostname}', 200)} can't be used: it has to be http://HOST:PORT",
-            hint="See HTTPS_PROXY and NO_PROXY, and the cluster's proxy-url in the kubeconfig.",
-        )
-    return parts
+        shown = printable(f"{parts.scheme}://{parts.hostname}", 200)
+        if parts.scheme == "http" and parts.hostname and parts.port is not False:
+            return parts
+    except ValueError:
+        pass
+    raise ConfigurationError(
+        f"the proxy {shown} can't be used: it has to be http://HOST:PORT",
+        hint="See HTTPS_PROXY and NO_PROXY, and the cluster's proxy-url in the kubeconfig.",
+    )
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

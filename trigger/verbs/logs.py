@@ -2,7 +2,6 @@
 
 import click
 
-from shared.text import printable
 from trigger.options import RequestId, connect_option, output_option, transport_options
 from trigger.reach import Reach
 from trigger.verbs.verb import Verb
@@ -29,5 +28,5 @@ def logs(
     if output == "json":
         answer_json({"id": asked, "lines": list(lines)})
     else:
-        answer(printable(line) for line in lines)
+        answer(lines)
     return 0

@@ -31,8 +31,12 @@ def test_what_was_encoded_is_one_line_and_decodes_to_the_same(value: dict[str, o
         (b'{"b": {"a": 1, "a": 2}}', "the key 'a' is there twice"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 5_000, "nested too deeply"),
+        (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "nested too deeply"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "nested too deeply"),
         (b'{"a": NaN}', "NaN is no JSON number"),
         (b'{"a": -Infinity}', "-Infinity is no JSON number"),
+        (b'{"a": 1e999}', "1e999 is too large a number"),
+        (b'{"a": [-1.5E+400]}', "too large a number"),
         (b'{"a": "\\udc00"}', "not valid Unicode"),
         (b'{"\\ud800": 1}', "not valid Unicode"),
         (b'{"a": "\xff"}', "not valid Unicode"),
@@ -48,6 +52,14 @@ def test_what_was_encoded_is_one_line_and_decodes_to_the_same(value: dict[str, o
 def test_what_is_no_plain_object_is_refused_with_the_reason(data: bytes, said: str) -> None:
     with pytest.raises(WireError, match=said):
         decode(data)
+
+
+def test_what_nests_as_deep_as_it_may_is_read_however_wide_it_is() -> None:
+    deepest: dict[str, object] = {"a": []}
+    for _ in range(62):
+        deepest = {"a": deepest, "b": [[], {}]}
+
+    assert decode(encode(deepest)) == deepest
 
 
 @given(st.binary(max_size=200))

@@ -58,3 +58,11 @@ def test_what_is_no_server_is_refused_with_an_example(text: str) -> None:
 def test_an_address_is_parted_for_a_connection() -> None:
     assert split_address("[::1]:6362") == ("::1", 6362)
     assert split_address("db.example:7000") == ("db.example", 7000)
+
+
+@pytest.mark.parametrize("text", ["neo4j:hunter,2@db", "neo4j://neo4j:hunter,2@db:6362", "db:1,u:hunter2@db,db:x"])
+def test_no_part_of_a_password_is_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="is no server") as caught:
+        parse_addresses(text)
+
+    assert "hunter" not in str(caught.value)

@@ -1,11 +1,13 @@
 """Documents are whole, final is final, and what is kept is bounded."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from shared.errors import InternalError
 from shared.lifecycle import FINAL, State, may_follow
+from shared.wire import encode
 from sidecar import records as records_module
 from sidecar.document import Document
 from sidecar.files import write_whole
@@ -72,6 +74,38 @@ def test_a_document_that_cannot_be_read_is_left_and_its_name_stays_taken(volume:
     assert fresh.is_taken("broken")
     assert fresh.get("broken") is None
     assert Path(volume.path, "status", "broken.json").exists()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"number": 10**4299},
+        {"revision": 10**4299},
+        {"number": -1},
+        {"request": {"path": float("inf")}},
+        {"accepted_seconds": float("nan")},
+        {"progress": {"database": "a", "stage": "b", "elapsed_seconds": float("inf")}},
+    ],
+    ids=["number", "revision", "below zero", "infinity", "nan", "progress"],
+)
+def test_a_document_that_nobody_could_be_told_of_spoils_no_other(volume: Volume, forged: dict[str, object]) -> None:
+    good = json.loads(document("good", 1).to_json())
+    Path(volume.path, "status/forged.json").write_text(json.dumps(good | {"id": "forged"} | forged))
+    write_whole(volume.status, "good.json", document("good", 1).to_json())
+
+    records = reopened(volume)
+    published = records.publish(document("next", records.next_number()))
+
+    assert records.get("forged") is None
+    assert encode({"list": [each.public() for each in records.newest_first()]})
+    assert reopened(volume).get("next") == published
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "-x", "a b", "nightly~4", "~2"])
+def test_a_document_whose_name_is_no_request_s_is_not_believed(volume: Volume, name: str) -> None:
+    Path(volume.path, "status", f"{name}.json").write_bytes(document(name, 1).to_json())
+
+    assert list(reopened(volume).newest_first()) == []
 
 
 def test_a_document_that_tells_another_name_than_its_files_is_not_believed(volume: Volume) -> None:

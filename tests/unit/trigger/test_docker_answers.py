@@ -141,6 +141,7 @@ def test_what_is_no_docker_is_told(answering: Answering, answer: Answer) -> None
     [
         ("unix:///nope/docker.sock", "no Docker daemon answers at unix:///nope/docker.sock"),
         ("tcp://127.0.0.1:1", "no Docker daemon answers at tcp://127.0.0.1:1"),
+        ("tcp://me:secret@127.0.0.1:1", r"the Docker daemon at tcp://me:\*\*\*@127.0.0.1:1 can't be used"),
         ("gopher://x", "the Docker daemon at gopher://x can't be used"),
         ("ssh://nobody@127.0.0.1:1", "the Docker daemon at ssh://nobody@127.0.0.1:1 can't be used"),
     ],
@@ -152,6 +153,7 @@ def test_no_docker_is_told_with_where_it_was_looked_for(host: str, words: str, m
         DockerTransport("neo4j").run(["probe"])
 
     assert "docker ps" in caught.value.hint
+    assert "secret" not in str(caught.value)
 
 
 def test_without_the_library_the_line_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

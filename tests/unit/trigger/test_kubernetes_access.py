@@ -110,6 +110,13 @@ def test_a_context_brings_its_namespace(tmp_path: Path) -> None:
     assert access.source == f"the context two of {path}"
 
 
+def test_a_password_in_a_server_s_address_is_told_nobody(tmp_path: Path) -> None:
+    cluster = {"server": "https://me:secret@cluster:6443", "insecure-skip-tls-verify": True}
+    path = write_kubeconfig(tmp_path / "config", user={"token": "x"}, cluster=cluster)
+
+    assert open_access(None, {"KUBECONFIG": path}).server.netloc == "cluster:6443"
+
+
 def test_a_certificate_s_name_may_be_another_than_the_server_s(tmp_path: Path, authority: Path) -> None:
     cluster = {"certificate-authority": str(authority), "tls-server-name": "api.internal"}
 
@@ -239,7 +246,9 @@ def test_a_proxy_is_named_by_its_address_or_its_name_and_port() -> None:
     assert parse_proxy("http://me:secret@proxy").hostname == "proxy"
 
 
-@pytest.mark.parametrize("address", ["socks5://me:secret@proxy:1080", "https://proxy", "http://", "http://proxy:port"])
+@pytest.mark.parametrize(
+    "address", ["socks5://me:secret@proxy:1080", "https://proxy", "http://", "http://proxy:port", "http://[secret"]
+)
 def test_a_proxy_that_is_no_http_proxy_is_told_without_its_secret(address: str) -> None:
     with pytest.raises(ConfigurationError, match="has to be http://HOST:PORT") as error:
         parse_proxy(address)
