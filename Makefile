@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test bench lint format types imports check lock clean
+.PHONY: help demo test bench soak lint format types imports check lock clean
 
 help:
 	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
 	@echo "make test     every test; tiers whose machinery isn't there say so and are skipped"
 	@echo "make bench    the figures that the README quotes, measured here"
+	@echo "make soak     an hour of mixed load and faults, its table into docs/faults.md; SOAK=3m is a short one"
 	@echo "make check    format, lint, types and import rules"
 	@echo "make lock     write the images' lock files anew"
 	@echo "make clean    remove what these made"
@@ -28,6 +29,11 @@ test: .venv/.ready
 
 bench: .venv/.ready
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+SOAK ?= 1h
+
+soak: .venv/.ready
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 format: .venv/.ready
 	$(BIN)/ruff format --check .
