@@ -2,7 +2,8 @@
 
 from tests.genuine import genuine_artifacts
 from tests.images import images
+from tests.integration.losing import losing
 from tests.integration.small_container import worked
 from tests.integration.waits import draining, followed, long_waits, moved, stopped
 
-__all__ = ["draining", "followed", "genuine_artifacts", "images", "long_waits", "moved", "stopped", "worked"]
+__all__ = ["draining", "followed", "genuine_artifacts", "images", "long_waits", "losing", "moved", "stopped", "worked"]
