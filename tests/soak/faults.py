@@ -27,6 +27,8 @@ RESERVE = "the disk runs into its reserve for 1.5 s"
 MOVED = "the request folder is moved away for 1 to 3 s"
 RESTARTING = (KILL, TERM, TAKEOVER)
 SURVIVED = (STOP, LAUNCHER, WORKER, COURIER, RESERVE, MOVED)
+_LEFT_FREE = 256 * 1024
+"""Bytes: less than the rig's reserve of 1 MiB."""
 _MISS_SECONDS = 3.0
 _AFTERMATH_SECONDS = 1.0
 _AWAY_SECONDS = 35.0
@@ -134,10 +136,17 @@ class Faults:
         return True
 
     def _reserve(self) -> bool:
-        filler = fill(self._rig.backups)
-        time.sleep(1.5)
-        filler.unlink()
-        return True
+        until = time.monotonic() + _MISS_SECONDS
+        while time.monotonic() < until:
+            try:
+                # Runs write meanwhile: what was free a moment ago may not be.
+                filler = fill(self._rig.backups, leave=_LEFT_FREE)
+            except OSError:
+                continue
+            time.sleep(1.5)
+            filler.unlink()
+            return True
+        return False
 
     def _move(self) -> bool:
         away = self._rig.folder / "away"
