@@ -27,6 +27,8 @@ RESERVE = "the disk runs into its reserve for 1.5 s"
 MOVED = "the request folder is moved away for 1 to 3 s"
 RESTARTING = (KILL, TERM, TAKEOVER)
 SURVIVED = (STOP, LAUNCHER, WORKER, COURIER, RESERVE, MOVED)
+_IN_MID_RUN = 0.7
+"""The share of restarts that wait for a run to cut off."""
 _LEFT_FREE = 256 * 1024
 """Bytes: less than the rig's reserve of 1 MiB."""
 _MISS_SECONDS = 3.0
@@ -57,7 +59,10 @@ class Faults:
     def _strike_once(self) -> None:
         if not self._bag:
             self._bag = self._chance.sample(self._kinds, len(self._kinds))
-        kind, began = self._bag.pop(), time.time()
+        kind = self._bag.pop()
+        if kind in RESTARTING and self._chance.random() < _IN_MID_RUN:
+            self._await_run()
+        began = time.time()
         acts: dict[str, Callable[[], bool]] = {
             KILL: self._kill,
             TERM: self._term,
@@ -73,6 +78,13 @@ class Faults:
             aftermath = _AWAY_SECONDS if kind == MOVED else _AFTERMATH_SECONDS
             with self._books.lock:
                 self._books.struck.append(Struck(kind, began, time.time() + aftermath))
+
+    def _await_run(self) -> None:
+        """Wait for a run, and for some moment of it."""
+        until = time.monotonic() + _MISS_SECONDS
+        while not self._rig.processes() and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(self._chance.uniform(0, 0.4))
 
     def _kill(self) -> bool:
         self._rig.stop(self._rig.daemons[-1], signal.SIGKILL)
