@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.integration.disks import fill
 from tests.integration.waits import start_courier
@@ -163,6 +164,10 @@ class Faults:
     def _move(self) -> bool:
         away = self._rig.folder / "away"
         self._rig.requests.rename(away)
+        with suppress(FileExistsError):
+            # A hint: without one the daemon looks only each 30 s, and the folder is back by then.
+            os.close(os.open(away / "backup.request", os.O_CREAT | os.O_EXCL, 0o644))
+            (away / "backup.request").unlink(missing_ok=True)
         time.sleep(self._chance.uniform(1, 3))
         away.rename(self._rig.requests)
         self._rig.wait_until_ready(self._rig.daemons[-1], RESTART_SECONDS)
