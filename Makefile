@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test model faults bench format lint types imports check lock clean
+.PHONY: help demo test model faults soak bench format lint types imports check lock clean
 
 help:
 	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
@@ -10,6 +10,7 @@ help:
 	@echo "make model    the protocol's model through 5,000 random lives, some minutes"
 	@echo "make faults   each fault there is, and docs/faults.md from what is seen of it"
 	@echo "make bench    the figures that the README quotes, measured here"
+	@echo "make soak     an hour of mixed load and faults, its table into docs/faults.md; SOAK=3m is a short one"
 	@echo "make check    format, lint, types and import rules"
 	@echo "make lock     write the images' lock files anew"
 	@echo "make clean    remove what these made"
@@ -36,6 +37,11 @@ faults: .venv/.ready
 
 bench: .venv/.ready
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+SOAK ?= 1h
+
+soak: .venv/.ready
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 format: .venv/.ready
 	$(BIN)/ruff format --check .

@@ -77,7 +77,7 @@ def _connect(folder: str) -> socket.socket:
             if time.monotonic() > deadline:
                 connection.close()
                 raise TransportError(
-                    f"the sidecar in {folder} takes no connection: it is not answering", hint=_STUCK
+                    f"the sidecar in {folder} takes no connection: it is slow or stuck", hint=_STUCK
                 ) from None
             time.sleep(0.1)
         except OSError as error:
@@ -161,7 +161,7 @@ def _write(data: bytes) -> None:
         view = view[os.write(_STDOUT, view) :]
 
 
-_SILENT = f"the sidecar has been silent for {SILENCE_SECONDS:.0f} s"
+_SILENT = f"the sidecar is slow or stuck: it has been silent for {SILENCE_SECONDS:.0f} s"
 _RESTARTED = "It may be starting: ask again in a few seconds. Its own log says how it is."
-_STUCK = "It is slow or stuck: its own log says what it does. A stuck sidecar ends itself after 5 minutes."
+_STUCK = "Its own log says what it does. A stuck sidecar ends itself after 5 minutes."
 _UID = "Run this as the sidecar's own user (7474), in its container."

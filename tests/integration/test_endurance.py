@@ -1,10 +1,10 @@
 """After hundreds of requests of every kind the daemon is as large as before, and holds as many files and threads."""
 
-import os
 from pathlib import Path
 
 from tests.integration.serving import asked, serving, talk
 from tests.rig import FINAL, Rig, wait_for
+from tests.weight import weigh
 
 WARM_UP = 24
 ROUNDS = 80
@@ -17,15 +17,16 @@ def test_the_daemon_does_not_grow(tmp_path: Path) -> None:
         for number in range(WARM_UP):
             make_a_round(rig, number)
         settle(rig)
-        before = held(rig), resident_kib(rig)
+        before = weigh(rig.daemons[-1].pid)
 
         for number in range(WARM_UP, WARM_UP + ROUNDS):
             make_a_round(rig, number)
         settle(rig)
 
-        assert held(rig) == before[0]
-        assert resident_kib(rig) - before[1] < GROWTH_KIB
-        assert resident_kib(rig) < 64 * 1024
+        after = weigh(rig.daemons[-1].pid)
+        assert after.holds == before.holds
+        assert after.resident_kib - before.resident_kib < GROWTH_KIB
+        assert after.resident_kib < 64 * 1024
 
 
 def make_a_round(rig: Rig, number: int) -> None:
@@ -48,15 +49,3 @@ def settle(rig: Rig) -> None:
     wait_for(lambda: all(document["state"] in FINAL for document in rig.documents()), 30)
     wait_for(lambda: rig.leftovers() == [] and rig.processes() == [], 5)
     talk(rig, asked("list"))
-
-
-def held(rig: Rig) -> tuple[list[str], int]:
-    """Give what the daemon's open files are, and how many threads it has."""
-    process = Path(f"/proc/{rig.daemons[-1].pid}")
-    files = [os.readlink(process / "fd" / name) for name in os.listdir(process / "fd")]
-    return sorted(file.partition(":")[0] for file in files), len(os.listdir(process / "task"))
-
-
-def resident_kib(rig: Rig) -> int:
-    status = Path(f"/proc/{rig.daemons[-1].pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])

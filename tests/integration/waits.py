@@ -18,8 +18,8 @@ import pytest
 from tests.integration.serving import asked, connected, serving
 from tests.rig import DAEMON, Rig, wait_for
 
-LATER = ("draining", "moved", "stopped", "followed")
-"""The fixtures of this file, in the order in which they are begun."""
+LATER = ("draining", "moved", "stopped", "followed", "losing")
+"""The fixtures of such waits, in the order in which they are begun."""
 
 Courier = subprocess.Popen[bytes]
 

@@ -1,0 +1,95 @@
+"""A sidecar that is dead or stuck is told as that, one that hangs ends itself, and asking costs next to nothing."""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar import daemon
+from tests.integration import hanging
+from tests.integration.losing import Losing
+from tests.integration.serving import failed_folder, serving
+from tests.rig import DAEMON, Rig, wait_for
+
+TOLD_SECONDS = 30.0
+PROBE_CPU_SECONDS = 0.050
+BARE_CPU_SECONDS = 0.015
+TIMES = 9
+SAYS = {"dead": "no sidecar is running", "stuck": "slow or stuck"}
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with serving(tmp_path / "rig", "neo4j", "movies") as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("when", ["while it is followed", "before it is asked"])
+@pytest.mark.parametrize("how", SAYS)
+def test_a_command_tells_within_30_s_that_its_sidecar_is_dead_or_stuck_and_goes_on(
+    losing: dict[str, Losing], how: str, when: str
+) -> None:
+    lost = losing[f"{how} {when}"]
+
+    says, seconds = lost.told.result(60)
+
+    assert SAYS[how] in says
+    assert seconds < TOLD_SECONDS
+    assert lost.trigger.poll() is None, "it goes on trying"
+
+
+def test_a_loop_that_hangs_leaves_its_stacks_and_ends_and_its_backup_is_told_as_interrupted(rig: Rig) -> None:
+    rig.stop(rig.daemons[-1])
+    daemon_ = rig.start((sys.executable, hanging.__file__))
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "artifact", "database": "neo4j"}])
+    rig.submit("running")
+    rig.submit("queued", database="movies")
+    wait_for(lambda: rig.artifacts() != [], 15)
+    time.sleep(hanging.HANG_SECONDS * 1.5)
+    assert daemon_.poll() is None, "a loop that works is left alone"
+
+    daemon_.send_signal(signal.SIGUSR1)
+
+    assert daemon_.wait(60) == 1
+    said = rig.log.read_text()
+    assert "Timeout (0:00:04)!" in said
+    assert "in hang" in said, "the stack says where it stood"
+    assert (rig.document("running") or {})["state"] == "running"
+    rig.start()
+    document = rig.document("running") or {}
+    assert (document["state"], document["code"], document["retryable"]) == ("failed", "backup_interrupted", True)
+    assert len(failed_folder(rig)) == 1
+    assert rig.wait_for_end("queued")["state"] == "succeeded"
+
+
+def test_a_loop_may_hang_for_as_long_as_the_readme_says() -> None:
+    assert daemon.HANG_SECONDS == 5 * 60
+    assert daemon._REARM_SECONDS < daemon.HANG_SECONDS / 10
+
+
+def test_a_probe_costs_less_than_50_ms_of_cpu(rig: Rig) -> None:
+    bare = [cpu_seconds(rig, "-I", "-c", "pass") for _ in range(TIMES)]
+    probes = [cpu_seconds(rig, *DAEMON[1:-1], "probe") for _ in range(TIMES)]
+
+    # A machine on which Python itself takes longer has as many times the room.
+    slower = max(1.0, statistics.median(bare) / BARE_CPU_SECONDS)
+    assert statistics.median(probes) < PROBE_CPU_SECONDS * slower
+
+
+def cpu_seconds(rig: Rig, *arguments: str) -> float:
+    """Run Python to its end and give the processor time that it took."""
+    with subprocess.Popen(
+        [sys.executable, *arguments], env=rig.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.read()
+        _, waited, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(waited)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime

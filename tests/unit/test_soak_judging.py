@@ -1,0 +1,72 @@
+"""What the soak judges by can say no: its reading of artifacts, its books, its table's place."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.soak.books import Books, Struck
+from tests.soak.table import put
+from tests.soak.wholeness import Broken, read_whole
+from tests.unit.artifacts import Sample
+
+WHOLE = bytes(Sample())
+ENDED = {"id": "a", "state": "failed", "code": "backup_interrupted", "exit_code": 11}
+TIMES = {"accepted_at": "2026-11-23T02:00:00Z", "started_at": None, "ended_at": "2026-11-23T02:00:09Z"}
+ACCEPTED = 1795399200.0
+
+
+def test_a_whole_artifact_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "whole").write_bytes(WHOLE)
+
+    head = read_whole(tmp_path / "whole")
+
+    assert (head.database, head.full) == ("neo4j", True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", WHOLE[:20], WHOLE[: len(WHOLE) // 2], WHOLE[:-1], WHOLE + b"\xa5", b"BZV9" + WHOLE[4:]],
+    ids=["empty", "cut in the head", "cut in the middle", "cut at the last byte", "longer", "of another format"],
+)
+def test_what_is_no_whole_artifact_is_told(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "broken").write_bytes(data)
+
+    with pytest.raises(Broken):
+        read_whole(tmp_path / "broken")
+
+
+def test_a_document_that_changes_after_its_end_is_noted() -> None:
+    books = Books()
+    for message in ("first", "first", "second"):
+        document = {**ENDED, "message": message}
+        books.see(document, json.dumps(document).encode())
+
+    assert len(books.changed) == 1
+
+
+@pytest.mark.parametrize(("began", "hit"), [(-3.0, False), (5.0, True), (10.0, False)])
+def test_only_a_fault_of_a_requests_time_explains_its_end(began: float, hit: bool) -> None:
+    books = Books(struck=[Struck("kill", ACCEPTED + began, ACCEPTED + began + 1)])
+
+    assert books.hits({"kill"}, {**ENDED, **TIMES}) is hit
+    assert not books.hits({"stop"}, {**ENDED, **TIMES})
+
+
+def test_the_table_takes_its_place_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "faults.md"
+    page.write_text("before\n<!-- soak -->\nold\n<!-- /soak -->\nafter\n")
+
+    put("new\n", page)
+
+    assert page.read_text() == "before\n<!-- soak -->\nnew\n<!-- /soak -->\nafter\n"
+
+
+def test_a_page_without_a_place_for_the_table_stays_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "faults.md"
+    page.write_text("no place\n")
+
+    with pytest.raises(ValueError, match="has no place"):
+        put("new\n", page)
+
+    assert page.read_text() == "no place\n"
