@@ -96,6 +96,14 @@ def unload_image(image: str) -> None:
         _containerd("images", "rm", f"docker.io/library/{name}")
 
 
+def restart(component: str) -> None:
+    """Kill a component of the tests' own cluster and start it again, to live on after this session."""
+    environment = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
+    subprocess.run(
+        [str(KUBE_COMMAND), "restart", component], env=environment, check=True, capture_output=True, timeout=60
+    )
+
+
 def kill_container(container_id: str) -> None:
     """Kill all processes of a container of the tests' own cluster."""
     _containerd("tasks", "kill", "--all", "--signal", "SIGKILL", container_id)

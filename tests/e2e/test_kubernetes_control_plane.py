@@ -1,7 +1,6 @@
 """What becomes of a wait for a backup when the cluster's own parts fail, answer badly, or know us no more."""
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -52,7 +51,7 @@ def test_a_component_that_crashes_in_mid_exec_costs_nothing(stack: Stack, name: 
     before = len(stack.artifacts())
     with stack.started("--type", "FULL", "--id", name) as process:
         until_runs(stack, name)
-        subprocess.run([str(kube.KUBE_COMMAND), "restart", component], check=True, capture_output=True, timeout=60)
+        kube.restart(component)
         found = ended(process)
 
     assert found.exit_code == 0, found.said
