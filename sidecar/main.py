@@ -8,6 +8,7 @@ from shared.wire import TAKES_ID, Verb
 REQUESTS = "NEO4J_BACKUP_REQUESTS"
 DEFAULT_REQUESTS = "/backup-requests"
 USAGE_ERROR = 2
+CONFIGURATION_ERROR = 5
 _USAGE = """\
 usage: neo4j-backup-sidecar run              watch the request folder and run backups
        neo4j-backup-sidecar settings         print the settings that hold, and where from
@@ -25,15 +26,8 @@ def main() -> None:
 
 def _main(arguments: list[str]) -> int:
     match arguments:
-        case ["run"]:
-            _end_by_sigterm()
-            from sidecar.daemon import run
-
-            return run(os.environ)
-        case ["settings"]:
-            from sidecar.settings import print_settings
-
-            return print_settings(os.environ)
+        case ["run" | "settings" as word]:
+            return _with_the_extra(word)
         case ["version" | "--version"]:
             from importlib.metadata import version
 
@@ -49,6 +43,23 @@ def _main(arguments: list[str]) -> int:
         case _:
             sys.stderr.write(_USAGE)
             return USAGE_ERROR
+
+
+def _with_the_extra(word: str) -> int:
+    try:
+        if word == "settings":
+            from sidecar.settings import print_settings
+
+            return print_settings(os.environ)
+        _end_by_sigterm()
+        from sidecar.daemon import run
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"Error: the library {error.name}, which `{word}` needs, is not installed [configuration_error]\n"
+            "  In a clone of neo4j-backup: pip install '.[sidecar]'\n"
+        )
+        return CONFIGURATION_ERROR
+    return run(os.environ)
 
 
 def _end_by_sigterm() -> None:

@@ -14,7 +14,7 @@ from shared.wire import WireError, decode, is_request_name
 
 _SHOWN = 200
 _CODE_LIMIT = 64
-_NO_SUCCESS = frozenset({State.FAILED, State.CANCELLED, State.REJECTED})
+_NO_SUCCESS = frozenset(State) - {State.SUCCEEDED}
 _SAME_RELEASE = "Something else answers in its place, or it is another release: use the same release of both."
 
 # Any, here and below: a JSON document; what is used of it goes through a model first.

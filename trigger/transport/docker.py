@@ -44,7 +44,7 @@ class DockerTransport:
         except ImportError as error:
             raise ConfigurationError(
                 "--docker needs the docker library, which is not installed",
-                hint="Install it: pip install 'neo4j-backup[docker]'",
+                hint="In a clone of neo4j-backup: pip install '.[docker]'",
             ) from error
         from trigger.transport.docker_errors import FAILURES, no_connection
 

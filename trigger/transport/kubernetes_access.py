@@ -13,7 +13,7 @@ from trigger.transport.proxies import environment_proxy, parse_proxy
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 KUBECONFIG = "~/.kube/config"
-INSTALL = "Install it: pip install 'neo4j-backup[kubernetes]'"
+INSTALL = "In a clone of neo4j-backup: pip install '.[kubernetes]'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
         case status if status == _BUSY or status >= _BROKEN:
             return TransportError(
                 f"the API server could not {what} now ({status}): {said}",
-                hint=f"`{'kubectl get --raw /readyz?verbose'}` shows how it is.",
+                hint=f"{_kubectl(place.access, 'get', '--raw', '/readyz?verbose')} shows how it is.",
             )
         case status:
             return TransportError(

@@ -187,7 +187,7 @@ class KubernetesExchange:
             document = json.loads(self._status)
             self._exit_status = 0 if document.get("status") == "Success" else _exit_code(document)
             said = str(document.get("message") or "")
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise self._broken("the command's exit status can't be read") from error
         if self._exit_status is None:
             self._doubt()

@@ -69,7 +69,7 @@ def test_a_status_that_is_not_as_agreed_is_a_transport_error(document: object) -
         read_status({"status": document}, "nightly-1")
 
 
-@pytest.mark.parametrize("state", ["failed", "cancelled", "rejected"])
+@pytest.mark.parametrize("state", ["failed", "cancelled", "rejected", "queued", "running", "uploading"])
 def test_a_request_that_did_not_succeed_never_ends_with_zero(state: str) -> None:
     line = status(state=state, exit_code=0)
 

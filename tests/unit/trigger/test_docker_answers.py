@@ -162,4 +162,4 @@ def test_without_the_library_the_line_to_install_it_is_told(monkeypatch: pytest.
     with pytest.raises(ConfigurationError) as caught:
         DockerTransport("neo4j").run(["probe"])
 
-    assert caught.value.hint == "Install it: pip install 'neo4j-backup[docker]'"
+    assert caught.value.hint == "In a clone of neo4j-backup: pip install '.[docker]'"

@@ -203,7 +203,7 @@ def test_without_the_library_a_kubeconfig_says_what_to_install(tmp_path: Path) -
 
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["Install it: pip install 'neo4j-backup[kubernetes]'"] * 2
+    assert done.stdout.splitlines() == ["In a clone of neo4j-backup: pip install '.[kubernetes]'"] * 2
 
 
 def test_in_a_pod_the_big_library_stays_out(account: str) -> None:

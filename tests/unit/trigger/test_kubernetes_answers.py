@@ -332,6 +332,8 @@ def test_an_exit_status_other_than_zero_is_told_and_the_pod_looked_at_again(answ
         (b"", "it ended without the command's exit status"),
         (b"\x03nonsense", "exit status can't be read"),
         (b'\x03["x"]', "exit status can't be read"),
+        (b'\x03{"status":"Failure","details":{"causes":[{"reason":"ExitCode"}]}}', "exit status can't be read"),
+        (b'\x03{"details":{"causes":[{"reason":"ExitCode","message":null}]}}', "exit status can't be read"),
         (b'\x03{"status":"Failure","details":{"causes":[7]}}', "no reason given"),
     ],
 )
