@@ -11,6 +11,7 @@ from shared.errors import (
     InternalError,
     RequestExpired,
     RequestRejected,
+    ServerUnavailable,
 )
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, Progress
@@ -23,9 +24,10 @@ from sidecar.neo4j_admin.databases import expand
 from sidecar.outcome import Outcome, defect
 from sidecar.parts import Parts
 from sidecar.preparation import Prepared
-from sidecar.records import Records
+from sidecar.records import Records, attempt_name
 from sidecar.run import FOLDER_SECONDS, Run
 from sidecar.run_record import RunRecord
+from sidecar.server import await_connection
 from sidecar.stop_sign import StopSign
 from sidecar.threads import in_thread
 from sidecar.volume import Volume, VolumeLost
@@ -121,6 +123,7 @@ class Job:
         started = self._document.changed(state=State.RUNNING, started_at=self._parts.clock.now(), results=results)
         await self._publish(started)
         prepared = await self._parts.preparation.prepare(self._sign)
+        await self._await_server()
         while (running := next((each for each in results if each.state is ResultState.RUNNING), None)) is not None:
             self._sign.check()
             outcome = await self._run_one(running.database, request, prepared, named)
@@ -139,6 +142,16 @@ class Job:
             await self._publish(changed.changed(results=results))
             await self._forget_run()
         await self._conclude(self._document, None)
+
+    async def _await_server(self) -> None:
+        """Give a server time that was away at the attempt before: it may still be starting, and attempts are few."""
+        before = self._records.get(attempt_name(self._document.base_id, self._document.attempt - 1))
+        if self._document.attempt == 1 or before is None or before.code != ServerUnavailable.code:
+            return
+        settings = self._parts.settings
+        log.info("waiting for the server", extra={"id": self.name, "seconds": settings.server_wait})
+        await await_connection(settings.from_, settings.server_wait, self._sign.event)
+        self._sign.check()
 
     async def _databases(self, request: BackupRequest) -> tuple[tuple[DatabaseResult, ...], frozenset[str]]:
         """Give a result to fill for each database, and the names that the request named itself."""

@@ -12,6 +12,7 @@ from sidecar.neo4j_admin.version import Version
 SERVER_URL = "http://localhost:7474/"
 _ANSWER_LIMIT = 64 * 1024
 _ANSWER_SECONDS = 2.0
+_BETWEEN_LOOKS = 2.0
 
 
 async def takes_connections(addresses: Iterable[str], timeout: float) -> dict[str, bool]:
@@ -19,6 +20,19 @@ async def takes_connections(addresses: Iterable[str], timeout: float) -> dict[st
     asked = tuple(dict.fromkeys(addresses))
     answers = await asyncio.gather(*(_connects(address, timeout) for address in asked))
     return dict(zip(asked, answers, strict=True))
+
+
+async def await_connection(addresses: Iterable[str], seconds: float, stop: asyncio.Event) -> bool:
+    """Wait until one of them takes a connection; false after so many ``seconds``, or as soon as ``stop`` is set."""
+    asked = tuple(addresses)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not any((await takes_connections(asked, _ANSWER_SECONDS)).values()):
+        if stop.is_set() or loop.time() >= until:
+            return False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), min(_BETWEEN_LOOKS, max(0.0, until - loop.time())))
+    return True
 
 
 def server_version(url: str = SERVER_URL) -> Version | None:

@@ -76,6 +76,9 @@ class Settings(BaseModel):
     grace: Annotated[int, _read(parse_duration), Variable(f"{PREFIX}GRACE", show=duration_text)] = Field(
         default=5, description="how long a run that is ended has from SIGTERM to SIGKILL"
     )
+    server_wait: Annotated[int, _read(parse_duration), Variable(f"{PREFIX}SERVER_WAIT", show=duration_text)] = Field(
+        default=900, description="how long a Job's retry waits for a server that the attempt before found closed"
+    )
     heap: Annotated[
         int | None,
         _read(size_of_at_least(LEAST_HEAP)),

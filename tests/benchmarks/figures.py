@@ -14,6 +14,7 @@ REQUESTS = 200
 POLLED = 12
 FSYNCS = 200
 IDLE_SECONDS = 60.0
+_TIMES = frozenset({"ms", "s", "%"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Row:
     value: float
     unit: str
     promised: float | None = None
+
+    @property
+    def most(self) -> float | None:
+        """Give what counts as a regression: time hangs on how busy the machine is, memory and counts hardly do."""
+        slack = 3.0 if self.unit in _TIMES else 1.5
+        return None if self.promised is None else slack * self.promised
 
 
 def measure_local(folder: Path) -> list[Row]:

@@ -1,6 +1,8 @@
 """Requests for several databases: a run and a result each; one failure stops no other; a retry does what is missing."""
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,7 +179,7 @@ def test_a_cancel_during_the_first_database_begins_no_other(rig: Rig) -> None:
 @pytest.fixture
 def deaf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A sidecar whose server takes no connection, so that each failed run is worth a retry."""
-    nobody = {"NEO4J_BACKUP_FROM": "127.0.0.1:1"}
+    nobody = {"NEO4J_BACKUP_FROM": "127.0.0.1:1", "NEO4J_BACKUP_SERVER_WAIT": "1s"}
     with serving(tmp_path_factory.mktemp("deaf") / "rig", *HELD, settings=nobody) as rig:
         yield rig
 
@@ -204,6 +206,40 @@ def test_a_jobs_retry_does_only_what_is_missing_and_the_third_is_the_last(deaf: 
     assert third["results"][0]["artifact"] == first["results"][0]["artifact"]
     assert rig.lines("get", "uid-1")[0]["status"]["id"] == "uid-1~3"
     assert rig.lines("get", "uid-1~2")[0]["status"]["id"] == "uid-1~2"
+
+
+def test_a_retry_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{port.getsockname()[1]}"
+        with serving(tmp_path / "rig", "neo4j", settings={"NEO4J_BACKUP_FROM": address}) as rig:
+            rig.set_knobs(faults=[fail("neo4j", times=1)])
+            rig.submit("starts", database="neo4j", job=True)
+            first = rig.wait_for_end("starts")
+            rig.submit("starts", database="neo4j", job=True)
+            wait_for(lambda: "waiting for the server" in rig.log.read_text(), 10)
+            while_closed = ran(rig), (rig.document("starts~2") or {})["state"]
+
+            port.listen()
+            second = rig.wait_for_end("starts~2")
+
+    assert first["code"] == "server_unavailable"
+    assert while_closed == (["neo4j"], "running")
+    assert second["state"] == "succeeded"
+
+
+def test_a_retry_that_waits_for_its_server_can_be_cancelled(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j", settings={"NEO4J_BACKUP_FROM": "127.0.0.1:1"}) as rig:
+        rig.set_knobs(faults=[fail("neo4j")])
+        rig.submit("closed", database="neo4j", job=True)
+        rig.wait_for_end("closed")
+        rig.submit("closed", database="neo4j", job=True)
+        wait_for(lambda: "waiting for the server" in rig.log.read_text(), 10)
+
+        rig.lines("cancel", "closed")
+        document = rig.wait_for_end("closed~2")
+
+        assert (document["state"], ran(rig)) == ("cancelled", ["neo4j"])
 
 
 def test_a_retry_that_finds_the_rest_succeeds(deaf: Rig) -> None:

@@ -58,6 +58,7 @@ class World:
             "NEO4J_BACKUP_RESERVE": "0",
             "NEO4J_BACKUP_MEMORY_CHECK": "off",
             "NEO4J_BACKUP_FROM": "127.0.0.1:1",
+            "NEO4J_BACKUP_SERVER_WAIT": "1s",
         }
         self.disk = Disk(str(self.folder))
         self.clock = FakeClock()

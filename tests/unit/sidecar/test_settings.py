@@ -220,7 +220,7 @@ def test_every_default_that_is_documented_is_one_that_its_variable_takes() -> No
 
     loaded = load(written)
 
-    assert len(written) == 7
+    assert len(written) == 8
     assert (loaded.problems, loaded.settings) == ((), load({}).settings)
     assert all(row.description for row in documented())
 
