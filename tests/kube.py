@@ -99,9 +99,23 @@ def unload_image(image: str) -> None:
 def restart(component: str) -> None:
     """Kill a component of the tests' own cluster and start it again, to live on after this session."""
     environment = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
-    subprocess.run(
-        [str(KUBE_COMMAND), "restart", component], env=environment, check=True, capture_output=True, timeout=60
-    )
+    pid = (KUBE / "run" / f"{component}.pid").read_text().strip()
+
+    def ask(word: str) -> None:
+        command = [str(KUBE_COMMAND), word, component]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=100)
+
+    # Not `kube restart`: that may start it while the killed one still holds its port.
+    ask("kill")
+    until(lambda: not _lives(pid), f"the end of {component}")
+    ask("start")
+
+
+def _lives(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def kill_container(container_id: str) -> None:

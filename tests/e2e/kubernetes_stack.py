@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -17,6 +18,7 @@ from tests import kube
 from tests.docker_host import ROOT
 from tests.e2e.kubernetes_jobs import Job, job_by_a_person
 from tests.e2e.kubernetes_objects import POD, PREFIX, SIDECAR, TARGET, Document, overlay_objects, volume
+from tests.faults.recording import Seen, describe
 from tests.images import Images
 from tests.tiers import require
 
@@ -52,6 +54,15 @@ class Stack:
         """List the artifacts in the target."""
         folder = self.data / "backups" / "nightly"
         return sorted(each.name for each in folder.glob(f"{database}-*.backup")) if folder.is_dir() else []
+
+    def clear_aside(self) -> None:
+        """Remove what earlier tests had set aside."""
+        shutil.rmtree(self.data / "backups" / "nightly" / ".failed", ignore_errors=True)
+
+    def left(self, before: int) -> str:
+        """Say what lies in the target beside so many artifacts, and in its ``.failed/``."""
+        aside = self.data / "backups" / "nightly" / ".failed"
+        return describe(len(self.artifacts()) - before, len(list(aside.iterdir())) if aside.is_dir() else 0, [])
 
     def kubectl(self, *words: str, **options: Any) -> str:
         """Run kubectl in the namespace."""
@@ -141,6 +152,12 @@ class Stack:
         if not pod or pod["metadata"].get("deletionTimestamp"):
             return False
         return self._run("list", "--connect-for", "1s").returncode == 0
+
+
+def seen(answer: Document) -> Seen:
+    """Give what a trigger's answer says, for a row of docs/faults.md."""
+    told = answer.get("error") or answer
+    return Seen.of({"state": answer.get("state") or "", **{key: told[key] for key in ("exit_code", "code", "message")}})
 
 
 def ended(process: "subprocess.Popen[str]") -> Ended:

@@ -11,7 +11,9 @@ import pytest
 
 from tests import kube
 from tests.e2e.kubernetes_accounts import a_token, through, write_kubeconfig
-from tests.e2e.kubernetes_stack import Stack, ended
+from tests.e2e.kubernetes_stack import Stack, ended, seen
+from tests.faults.matrix import Group, fault, faults
+from tests.faults.recording import Recorder
 from tests.faulty_server import FaultyServer, faulty_server
 from tests.relay import Relay, relay
 from trigger.transport.kubernetes_access import Access, open_access
@@ -32,6 +34,7 @@ def access() -> Access:
 @pytest.fixture
 def stack(frail_stack: Stack) -> Iterator[Stack]:
     frail_stack.until_running()
+    frail_stack.clear_aside()
     frail_stack.set_knobs(rate=SLOW)
     yield frail_stack
     frail_stack.set_knobs()
@@ -46,13 +49,22 @@ def until_runs(stack: Stack, name: str) -> None:
     kube.until(lambda: stack.ask("status", name).get("state") == "running", "the run", 60)
 
 
-@pytest.mark.parametrize("component", ["kube-apiserver", "kubelet", "containerd"])
-def test_a_component_that_crashes_in_mid_exec_costs_nothing(stack: Stack, name: str, component: str) -> None:
+CRASHES = {
+    "the API server crashes in mid-exec": "kube-apiserver",
+    "the kubelet crashes in mid-exec": "kubelet",
+    "containerd crashes in mid-exec": "containerd",
+}
+
+
+@pytest.mark.parametrize("crash", faults(Group.KUBERNETES, CRASHES))
+def test_a_component_that_crashes_in_mid_exec_costs_nothing(stack: Stack, name: str, crash: str, row: Recorder) -> None:
     before = len(stack.artifacts())
     with stack.started("--type", "FULL", "--id", name) as process:
         until_runs(stack, name)
-        kube.restart(component)
+        row.strike()
+        kube.restart(CRASHES[crash])
         found = ended(process)
+    row.record(seen(found.answer), stack.left(before))
 
     assert found.exit_code == 0, found.said
     assert found.answer["state"] == "succeeded"
@@ -68,29 +80,45 @@ def faulty(stack: Stack, access: Access, tmp_path: Path) -> Iterator[tuple[Fault
         yield server, write_kubeconfig(tmp_path, user={"token": a_token(stack.namespace)}, cluster=where)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+REFUSALS = {
+    "the API server answers 429 twice": 429,
+    "the API server answers 500 twice": 500,
+    "the API server answers 503 twice": 503,
+}
+
+
+@pytest.mark.parametrize("refusal", faults(Group.KUBERNETES, REFUSALS))
 def test_an_api_server_that_is_busy_or_broken_is_asked_again(
-    stack: Stack, name: str, faulty: tuple[FaultyServer, str], status: int
+    stack: Stack, name: str, faulty: tuple[FaultyServer, str], refusal: str, row: Recorder
 ) -> None:
     server, kubeconfig = faulty
+    before, status = len(stack.artifacts()), REFUSALS[refusal]
     server.next.extend([status, status])
 
+    row.strike()
     with stack.started("--type", "FULL", "--id", name, kubeconfig=kubeconfig) as process:
         found = ended(process)
+
+    row.record(seen(found.answer), stack.left(before))
 
     assert server.answered == [status, status]
     assert found.exit_code == 0, found.said
     assert found.answer["state"] == "succeeded"
 
 
+@fault(Group.KUBERNETES, "the API server answers only after 20 s")
 def test_an_api_server_that_answers_after_20_s_is_waited_for(
-    stack: Stack, name: str, faulty: tuple[FaultyServer, str]
+    stack: Stack, name: str, faulty: tuple[FaultyServer, str], row: Recorder
 ) -> None:
     server, kubeconfig = faulty
+    before = len(stack.artifacts())
     server.next.append(20.0)
 
+    row.strike()
     with stack.started("--type", "FULL", "--id", name, kubeconfig=kubeconfig) as process:
         found = ended(process)
+
+    row.record(seen(found.answer), stack.left(before))
 
     assert server.answered == [20.0]
     assert found.exit_code == 0, found.said
@@ -141,38 +169,47 @@ def way(stack: Stack, access: Access, tmp_path: Path) -> Iterator[tuple[Login, R
         yield login, between, write_kubeconfig(tmp_path, user=login.user, cluster=through(between.port))
 
 
+@fault(Group.KUBERNETES, "the token expires in mid-wait, and the next one is there")
 def test_a_token_that_expires_is_followed_by_the_next_one(
-    stack: Stack, name: str, way: tuple[Login, Relay, str]
+    stack: Stack, name: str, way: tuple[Login, Relay, str], row: Recorder
 ) -> None:
     login, between, kubeconfig = way
+    before = len(stack.artifacts())
     stack.set_knobs(rate=SLOWER)
     login.log_in()
     with stack.started("--type", "FULL", "--id", name, kubeconfig=kubeconfig) as process:
         until_runs(stack, name)
+        row.strike()
         login.expire()
         login.log_in()
         time.sleep(REMEMBERED)
         between.cut()
         found = ended(process)
+    row.record(seen(found.answer), stack.left(before))
 
     assert found.exit_code == 0, found.said
     assert found.answer["state"] == "succeeded"
 
 
+@fault(Group.KUBERNETES, "the token expires in mid-wait, and there is no other")
 def test_a_token_that_expires_and_has_no_successor_is_told_and_the_backup_goes_on(
-    stack: Stack, name: str, way: tuple[Login, Relay, str]
+    stack: Stack, name: str, way: tuple[Login, Relay, str], row: Recorder
 ) -> None:
     login, between, kubeconfig = way
+    before = len(stack.artifacts())
     stack.set_knobs(rate=SLOWER)
     login.log_in()
     with stack.started("--type", "FULL", "--id", name, "--reconnect-for", "2s", kubeconfig=kubeconfig) as process:
         until_runs(stack, name)
+        row.strike()
         login.expire()
         time.sleep(REMEMBERED)
         between.cut()
         found = ended(process)
+    row.told()
 
     assert found.exit_code == 12, found.said
     assert found.answer["error"]["code"] == "transport_error"
     assert "401" in found.answer["error"]["message"] or "credentials" in found.answer["error"]["message"]
     kube.until(lambda: stack.ask("status", name)["state"] == "succeeded", "the backup's own end")
+    row.record(seen(found.answer), stack.left(before))

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from tests import kube
 from tests.e2e.kubernetes_accounts import through, write_kubeconfig
 from tests.e2e.kubernetes_jobs import Job
 from tests.e2e.kubernetes_objects import POD, SIDECAR
-from tests.e2e.kubernetes_stack import Stack, ended
+from tests.e2e.kubernetes_stack import Stack, ended, seen
+from tests.faults.matrix import Group, fault
+from tests.faults.recording import Recorder
 from tests.peers import until_none
 from tests.relay import Relay, relay
 from trigger.transport.kubernetes_access import open_access
@@ -27,6 +30,7 @@ CUT_FOR = 120.0
 @pytest.fixture
 def stack(frail_stack: Stack) -> Iterator[Stack]:
     frail_stack.until_running()
+    frail_stack.clear_aside()
     frail_stack.set_knobs(rate=SLOW)
     yield frail_stack
     frail_stack.set_knobs()
@@ -37,44 +41,56 @@ def attempts(stack: Stack, job: Job) -> list[str]:
     return sorted(each["id"] for each in stack.requests() if each["id"].startswith(job.request_id))
 
 
-def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: Stack) -> None:
+@fault(Group.KUBERNETES, "the Job's pod is deleted in mid-wait")
+def test_a_job_s_pod_that_is_deleted_leaves_its_backup_to_its_successor(stack: Stack, row: Recorder) -> None:
     before = len(stack.artifacts())
     job = stack.job("full")
     job.until_follows()
     [first] = job.pods()
 
+    row.strike()
     stack.kubectl("delete", "pod", first["metadata"]["name"], "--wait=false")
 
     assert job.until_ended() == "Complete"
+    row.record(seen(job.answer()), stack.left(before))
     assert job.answer()["id"] == job.request_id
     assert attempts(stack, job) == [job.request_id]
     assert len(stack.artifacts()) == before + 1
 
 
-def test_a_job_s_pod_that_is_evicted_costs_the_job_no_try(stack: Stack) -> None:
+@fault(Group.KUBERNETES, "the Job's pod is evicted in mid-wait")
+def test_a_job_s_pod_that_is_evicted_costs_the_job_no_try(stack: Stack, row: Recorder) -> None:
+    before = len(stack.artifacts())
     job = stack.job("full")
     job.until_follows()
     name = job.pods()[0]["metadata"]["name"]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": stack.namespace}}
 
     path = f"/api/v1/namespaces/{stack.namespace}/pods/{name}/eviction"
+    row.strike()
     kube.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
     assert job.until_ended() == "Complete"
+    row.record(seen(job.answer()), stack.left(before))
     assert job.document()["status"].get("failed", 0) == 0
     assert attempts(stack, job) == [job.request_id]
 
 
-def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succeeds(stack: Stack) -> None:
+@fault(Group.KUBERNETES, "the sidecar's container is killed in mid-backup: the Job's retry")
+def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succeeds(
+    stack: Stack, row: Recorder
+) -> None:
     before = len(stack.artifacts())
     job = stack.job("full")
     job.until_follows()
 
+    row.strike()
     stack.kill_sidecar()
 
     kube.until(lambda: bool(job.exit_codes()), "the first pod's end")
     stack.set_knobs()
     assert job.until_ended() == "Complete"
+    row.record(seen(job.answer()), stack.left(before))
     assert job.exit_codes() == [11, 0]
     assert attempts(stack, job) == [job.request_id, f"{job.request_id}~2"]
     assert job.answer()["state"] == "succeeded"
@@ -82,6 +98,7 @@ def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succ
 
 
 def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stack) -> None:
+    # No row of docs/faults.md: which of the two ends it is hangs on who is quicker.
     with stack.started("--type", "FULL", "--id", "with-grace") as process:
         kube.until(lambda: stack.ask("status", "with-grace").get("state") == "running", "the run", 60)
         stack.kubectl("delete", "pod", POD, "--wait=false")
@@ -91,13 +108,17 @@ def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stac
     assert "backup_failed" not in json.dumps(found.answer)
 
 
-def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack: Stack) -> None:
+@fault(Group.KUBERNETES, "Neo4j's pod is deleted without grace while its backup runs, and replaced")
+def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack: Stack, row: Recorder) -> None:
+    before = len(stack.artifacts())
     with stack.started("--type", "FULL", "--id", "without-grace") as process:
         kube.until(lambda: stack.ask("status", "without-grace").get("state") == "running", "the run", 60)
         began = time.monotonic()
+        row.strike()
         stack.kubectl("delete", "pod", POD, "--grace-period=0", "--force")
         found = ended(process)
         took = time.monotonic() - began
+    row.record(replace(seen(found.answer), state="", message=""), stack.left(before))
 
     assert found.exit_code == 11
     # The daemon may still tell it itself; where it can't, the pod that is gone does.
@@ -105,9 +126,11 @@ def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack:
     assert took < 30
 
 
+@fault(Group.KUBERNETES, "the exec is cut every 3 s for two minutes")
 def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_and_leaves_no_process(
-    stack: Stack, tmp_path: Path
+    stack: Stack, tmp_path: Path, row: Recorder
 ) -> None:
+    before = len(stack.artifacts())
     stack.set_knobs(rate=2 * 1024 * 1024 / CUT_FOR)
     access = open_access(None, {"KUBECONFIG": kube.kubeconfig()})
     stop = threading.Event()
@@ -115,6 +138,7 @@ def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_an
         by_relay = write_kubeconfig(tmp_path, cluster=through(between.port))
         cutting = threading.Thread(target=cut, args=(between, stop))
         cutting.start()
+        row.strike()
         try:
             with stack.started("--type", "FULL", "--id", "cut", kubeconfig=by_relay) as process:
                 found = ended(process)
@@ -122,6 +146,7 @@ def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_an
             stop.set()
             cutting.join()
 
+    row.record(seen(found.answer), stack.left(before))
     assert found.exit_code == 0, found.said
     assert found.answer["state"] == "succeeded"
     assert between.accepted > CUT_FOR / CUT_EVERY / 2
