@@ -1,6 +1,7 @@
 """Requests for several databases: a run and a result each; one failure stops no other; a retry does what is missing."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,12 @@ def test_a_jobs_retry_does_only_what_is_missing_and_the_third_is_the_last(deaf: 
     assert rig.lines("get", "uid-1~2")[0]["status"]["id"] == "uid-1~2"
 
 
+def until_it_waits(rig: Rig) -> None:
+    wait_for(lambda: "waiting for the server" in rig.log.read_text(), 10)
+    # One that doesn't wait would have begun its run by then.
+    time.sleep(1)
+
+
 def test_a_retry_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
@@ -217,7 +224,7 @@ def test_a_retry_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> No
             rig.submit("starts", database="neo4j", job=True)
             first = rig.wait_for_end("starts")
             rig.submit("starts", database="neo4j", job=True)
-            wait_for(lambda: "waiting for the server" in rig.log.read_text(), 10)
+            until_it_waits(rig)
             while_closed = ran(rig), (rig.document("starts~2") or {})["state"]
 
             port.listen()
@@ -234,7 +241,7 @@ def test_a_retry_that_waits_for_its_server_can_be_cancelled(tmp_path: Path) -> N
         rig.submit("closed", database="neo4j", job=True)
         rig.wait_for_end("closed")
         rig.submit("closed", database="neo4j", job=True)
-        wait_for(lambda: "waiting for the server" in rig.log.read_text(), 10)
+        until_it_waits(rig)
 
         rig.lines("cancel", "closed")
         document = rig.wait_for_end("closed~2")
