@@ -118,7 +118,7 @@ def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack:
         stack.kubectl("delete", "pod", POD, "--grace-period=0", "--force")
         found = ended(process)
         took = time.monotonic() - began
-    row.record(replace(seen(found.answer), state="", message=""), stack.left(before))
+    row.record(replace(seen(found.answer), state=""), stack.left(before))
 
     assert found.exit_code == 11
     # The daemon may still tell it itself; where it can't, the pod that is gone does.

@@ -12,10 +12,18 @@ def test_every_pod_is_as_the_restricted_profile_wants_it(objects: list[Document]
         for container in containers(pod):
             context = {**pod["securityContext"], **container["securityContext"]}
             assert context["runAsNonRoot"] is True
-            assert context["runAsUser"] == 7474
             assert context["allowPrivilegeEscalation"] is False
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_what_writes_beside_the_database_has_its_user_and_a_job_takes_any_that_a_namespace_gives_it(
+    objects: list[Document],
+) -> None:
+    for pod in pod_specs(objects):
+        for container in containers(pod):
+            context = {**pod["securityContext"], **container["securityContext"]}
+            assert context.get("runAsUser") == (None if container["name"] == "neo4j-backup" else 7474)
 
 
 def test_our_own_containers_have_a_root_that_is_read_only_and_a_memory_limit_and_no_cpu_limit(
