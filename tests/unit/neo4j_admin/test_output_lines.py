@@ -276,7 +276,7 @@ def held(observed: Observed) -> int:
     return sum(sys.getsizeof(text) for text in texts)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LINES)
 def test_whatever_it_prints_nothing_breaks_and_little_is_kept(lines: list[bytes]) -> None:
     observed = Observed("neo4j", ("secretsecret",))
