@@ -15,6 +15,8 @@ MASK = "***"
 
 def without_passwords(text: str) -> str:
     """Give ``text`` with the passwords in its URLs masked."""
+    if "://" not in text:
+        return text
     return _IN_URL.sub(rf"\1{MASK}", text)
 
 
@@ -25,7 +27,8 @@ def printable(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isascii() and text.isprintable():
+    text = text.replace("\t", " ")
+    if text.isprintable():
         return text
     shown = "".join(
         character if unicodedata.category(character) not in _HIDDEN else _escape(character) for character in text
@@ -36,6 +39,4 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def _escape(character: str) -> str:
-    if character == "\t":
-        return " "
     return character.encode("unicode_escape").decode("ascii") if ord(character) else "\\0"

@@ -5,12 +5,17 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.faults.recording import pytest_runtest_makereport, row
 from tests.images import images
 from tests.leaks import Snapshot
 
 __all__ = ["images", "pytest_runtest_makereport", "row"]
+
+# An example that takes long on a busy machine is no defect of the product.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

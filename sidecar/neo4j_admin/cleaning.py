@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from shared.text import MASK, printable, without_passwords
 
 _SHORTEST_SECRET = 6
+# What is assigned has one of these before it. Most lines hold none, and to look for them costs next to nothing
+# beside the pattern, which tries each of its words at each character.
+_TELLING = ("pass", "secret", "token", "credential", "authorization", "account", "access", "sig")
+# To a pattern that minds no case these are an i, an i and an s; ``lower`` leaves them what they are.
+_ALSO_LETTERS = ("\u0130", "\u0131", "\u017f")
 # Every repetition is bounded: a line may be 64 KiB that somebody chose.
 _ASSIGNED = re.compile(
     r"""(?ix) (pass(?:word|wd|phrase) | secret | token | credential | authorization
@@ -24,7 +29,8 @@ def mask(text: str, secrets: Sequence[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, MASK)
-    text = _ASSIGNED.sub(rf"\1\2{MASK}", text)
+    if _may_assign(text):
+        text = _ASSIGNED.sub(rf"\1\2{MASK}", text)
     return without_passwords(text)
 
 
@@ -36,3 +42,11 @@ def clean(text: str | bytes, secrets: Sequence[str] = (), limit: int | None = No
     """
     decoded = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
     return printable(mask(decoded.rstrip("\r\n"), secrets), limit)
+
+
+def _may_assign(text: str) -> bool:
+    if "=" not in text and ":" not in text:
+        return False
+    if not text.isascii() and any(map(text.__contains__, _ALSO_LETTERS)):
+        return True
+    return any(map(text.lower().__contains__, _TELLING))

@@ -61,6 +61,8 @@ _DIFFERENTIAL_FAILED = re.compile(r"Differential backup of database '([^']{1,80}
 _FALLING_BACK = re.compile(r"Falling back to full backup of database '([^']{1,80})'")
 _OPTION = re.compile(r"(?:Unknown options?:|Invalid value for option|Missing required option:) '?(--[A-Za-z-]{1,60})")
 
+# How whatever ``_STAGES`` and ``_read_course`` look for begins.
+_COURSE = ("Start", "Using", "Finished", "Falling", "Backup", "Differential")
 _STAGES = tuple(
     (re.compile(pattern), stage)
     for pattern, stage in (
@@ -73,12 +75,12 @@ _STAGES = tuple(
         (r"Finished artifact creation|Backup command completed", Stage.FINISHING),
     )
 )
+# Each alternative begins with a plain character: ``re`` then skips to where one of these stands.
 _SIGNS = tuple(
     (sign, re.compile(pattern))
     for sign, pattern in (
         (Sign.UNKNOWN_COMMAND, r"Unmatched arguments? (from|at) index"),
         (Sign.REFUSED_OPTION, r"Unknown options?:|Invalid value for|Missing required (option|parameter)"),
-        (Sign.MISSING_FILE, r"^File /.{1,4096} does not exist"),
         (Sign.SHARD, r"Please specify --remote-address-resolution"),
         (Sign.HEAP, r"OutOfMemoryError: (Java heap space|GC overhead|Direct buffer)|OutOfMemoryError$"),
         (Sign.MEMORY, r"java\.lang\.OutOfMemoryError|insufficient memory for the Java Runtime|Cannot allocate memory"),
@@ -92,9 +94,16 @@ _SIGNS = tuple(
             Sign.DENIED,
             r"Permission denied|AccessDenied|Read-only file system|ReadOnlyFileSystem|Operation not permitted",
         ),
-        (Sign.IN_USE, r"The database is in use|[Ll]ock file has been locked by another process|FileLockException"),
+        (
+            Sign.IN_USE,
+            r"The database is in use|Lock file has been locked by another process"
+            r"|lock file has been locked by another process|FileLockException",
+        ),
     )
 )
+# One look at a line for all of them: nearly every line has none.
+_ANY_SIGN = re.compile("|".join(pattern.pattern for _, pattern in _SIGNS))
+_MISSING_FILE = re.compile(r"File /.{1,4096} does not exist")
 _OFFLINE = re.compile(r"\b(offline|stopped|not online)\b", re.I)
 _NOISE = re.compile(
     r"Picked up |WARNING: |NOTE: |Selecting JVM|Run with '--verbose'|Full exception details|Please provide this file"
@@ -114,8 +123,8 @@ class Observed:
     """What a run has told so far, in bounded memory whatever it prints.
 
     ``finished`` are the files that it said it finished for this database, as it named them, the first
-    few. ``signs`` keeps the first line that spoke of each known failure. All text in it is cleaned of
-    ``secrets``. Lines about other databases than ``database`` don't count.
+    few. ``signs`` keeps the first line that spoke of each known failure. All text that it gives is
+    cleaned of ``secrets``. Lines about other databases than ``database`` don't count.
     """
 
     def __init__(self, database: str, secrets: Sequence[str] = ()) -> None:
@@ -128,7 +137,7 @@ class Observed:
         self.signs: dict[Sign, str] = {}
         self.refused_option: str | None = None
         self._first_error: str | None = None
-        self._last_plain: str | None = None
+        self._last_plain = ""  # as it came: of many only the last is cleaned
         self._secrets = tuple(secrets)
         self._tail: deque[str] = deque()
         self._tail_bytes = 0
@@ -146,19 +155,20 @@ class Observed:
     @property
     def said(self) -> str:
         """The line that tells best why it failed: its first error, else its last words outside the log."""
-        return self._first_error or self._last_plain or ""
+        return self._first_error or self._kept(self._last_plain)
 
     def feed(self, line: bytes) -> Line:
         """Take the next line, without its newline; never raises."""
-        text = clean(line, self._secrets, _SHOWN_LINE)
         raw = line.decode("utf-8", errors="replace").rstrip("\r\n")
+        text = clean(raw, self._secrets, _SHOWN_LINE)
         self._remember(text)
         logged = _LOGGED.match(raw)
         level, message = (logged[1], logged[2]) if logged else (None, raw)
-        stage = next((stage for pattern, stage in _STAGES if pattern.match(message)), None)
-        if stage is not None:
-            self.stage = stage
-        self._read_course(message)
+        stage = None
+        if message.startswith(_COURSE):
+            stage = next((stage for pattern, stage in _STAGES if pattern.match(message)), None)
+            self.stage = stage or self.stage
+            self._read_course(message)
         if level in (None, "ERROR", "WARN", "FATAL"):
             self._read_failure(message, level)
         return Line(text, stage)
@@ -189,17 +199,23 @@ class Observed:
             self.finished = (*self.finished, name)
 
     def _read_failure(self, message: str, level: str | None) -> None:
-        for sign, pattern in _SIGNS:
-            if sign not in self.signs and pattern.search(message):
-                self.signs[sign] = self._kept(message)
+        if _ANY_SIGN.search(message):
+            self._read_signs(message)
+        if Sign.MISSING_FILE not in self.signs and _MISSING_FILE.match(message):
+            self.signs[Sign.MISSING_FILE] = self._kept(message)
         if Sign.OFFLINE not in self.signs and self._names_ours(message) and _OFFLINE.search(message):
             self.signs[Sign.OFFLINE] = self._kept(message)
-        if self.refused_option is None and (found := _OPTION.search(message)):
-            self.refused_option = found[1]
         if level in ("ERROR", "FATAL"):
             self._first_error = self._first_error or self._kept(message)
         elif level is None and message and not _NOISE.match(message):
-            self._last_plain = self._kept(message)
+            self._last_plain = message
+
+    def _read_signs(self, message: str) -> None:
+        for sign, pattern in _SIGNS:
+            if sign not in self.signs and pattern.search(message):
+                self.signs[sign] = self._kept(message)
+        if self.refused_option is None and (found := _OPTION.search(message)):
+            self.refused_option = found[1]
 
     def _names_ours(self, message: str) -> bool:
         """Say whether it names our database, as ``'x'`` or as in ``DatabaseId{c16ce93f[x]}``."""

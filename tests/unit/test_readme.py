@@ -1,9 +1,14 @@
-"""What the README promises is what the code does: exit codes, settings, options, keys."""
+"""What the README promises is what the code does: exit codes, settings, options, the keys of all documents."""
 
+import json
 import re
 
-from shared.errors import ERRORS
-from shared.protocol import Result, Status
+import click
+
+from shared.errors import ERRORS, InternalError
+from shared.lifecycle import ResultState, State
+from shared.protocol import Check, Progress, Result, Status, error_line
+from sidecar.document import Document
 from sidecar.settings import documented
 from tests.pages import ROOT, Page, rows
 from trigger.cli import cli
@@ -28,15 +33,74 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
 
 
 def test_every_option_of_trigger_is_told_with_its_default() -> None:
-    params = cli.commands["trigger"].params
-    options = {name for each in params for name in (*each.opts, *each.secondary_opts) if name.startswith("--")}
-    told = set(re.findall(r"`(--[a-z-]+)", README.section("Options")))
+    options = [each for each in cli.commands["trigger"].params if isinstance(each, click.Option)]
+    defaults = {name: default(each) for each in options for name in (*each.opts, *each.secondary_opts)}
 
-    assert told - {"--help"} == options - {"--help"}
+    told = {name: row[1] for row in rows(README.section("Options"))[1:] for name in re.findall(r"`(--[a-z-]+)", row[0])}
+
+    assert told == defaults
 
 
-def test_every_key_of_a_status_is_told() -> None:
-    told = set(re.findall(r"`([a-z_]+)`", README.section("The status document")))
+def default(option: click.Option) -> str:
+    """Give an option's default as the page tells it."""
+    context = click.Context(cli.commands["trigger"])
+    said = option.get_help_extra(context)
+    if "required" in said:
+        return "required"
+    if option.is_flag and not option.secondary_opts:
+        return "on" if option.get_default(context) is True else "off"
+    shown = said.get("default", "")
+    if shown.startswith("("):
+        return shown.strip("()")
+    return f"`{'--' if option.is_flag else ''}{shown}`" if shown else ""
 
-    assert {field.alias or name for name, field in Status.model_fields.items()} <= told
-    assert set(Result.model_fields) <= told
+
+STATUS = README.section("The status document")
+KEYS = {key for row in rows(STATUS)[1:] for key in re.findall(r"`([a-z_]+)`", row[0])}
+SOMETIMES = {"progress", "cancel_requested", "warnings"}
+PROTOCOL = Page(ROOT / "docs" / "protocol.md")
+QUEUED = Document(
+    id="tuesday", state=State.QUEUED, number=1, revision=1, word="w", taken="t", accepted_boot="b", accepted_seconds=1.5
+)
+
+
+def keys(text: str) -> set[str]:
+    return set(re.findall(r"`([a-z_]+)`", text))
+
+
+def row_of(key: str) -> str:
+    (found,) = (row[1] for row in rows(STATUS) if row[0] == f"`{key}`")
+    return found
+
+
+def test_the_keys_of_a_status_are_those_of_the_code() -> None:
+    assert {field.alias or name for name, field in Status.model_fields.items()} == KEYS
+    assert keys(row_of("results")) == {*Result.model_fields, *ResultState}
+    assert keys(row_of("progress")) == set(Progress.model_fields)
+    assert keys(row_of("state")) == set(State)
+
+
+def test_a_file_has_every_key_of_a_status_and_those_of_the_protocol_page() -> None:
+    own = {key for row in rows(PROTOCOL.section("A document"))[1:] for key in keys(row[0])}
+
+    written = json.loads(QUEUED.to_json())
+
+    assert set(written) == KEYS | own
+    assert not KEYS & own
+    assert written["progress"] is None
+
+
+def test_an_answer_leaves_out_what_has_nothing_to_say_and_what_is_the_daemon_s() -> None:
+    warned = QUEUED.changed(warnings=("x",), cancel_requested=True)
+
+    assert set(QUEUED.public()) == KEYS - SOMETIMES
+    assert set(warned.public()) == KEYS - {"progress"}
+    assert "leaves out `progress`, `cancel_requested` and `warnings`" in STATUS
+
+
+def test_the_keys_of_an_error_and_of_a_check_are_told() -> None:
+    [error] = re.findall(r"the key `error`, .*?: (.*?)\. Its", STATUS, re.DOTALL)
+    [check] = re.findall(r"`checks` \((.*?)\)", STATUS)
+
+    assert keys(error) == set(error_line(InternalError("x"))["error"])
+    assert keys(check) == set(Check.model_fields)

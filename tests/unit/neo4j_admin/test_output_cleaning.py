@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.neo4j_admin.cleaning import clean
+from sidecar.neo4j_admin.cleaning import clean, mask
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,32 @@ def test_passwords_and_the_like_are_masked(printed: str, shown: str) -> None:
 
     assert "hunter2" not in cleaned
     assert shown in cleaned
+
+
+# A line that has to be looked through for everything that is masked, and holds none of it.
+WORTH_A_LOOK = "password\n=\n://@\n\u017f\n"
+AS_GOOD_AS = {"i": "iI\u0130\u0131", "s": "sS\u017f", "k": "kK\u212a"}
+AROUND = st.lists(st.sampled_from(["'", '"', "=", ":", " ", "-x", "ss", "\u00fc", "@", "/", "\n"]), max_size=2).map(
+    "".join
+)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("password", "passwd", "passphrase", "secret", "token", "credential", "authorization", "account_key"),
+        *("access-key", "accesskey", "sig", "signature", "pass", "://user:pw@host"),
+    ],
+)
+@given(st.data())
+def test_no_line_is_passed_over_that_holds_something_to_mask(word: str, data: st.DataObject) -> None:
+    letters = [data.draw(st.sampled_from(AS_GOOD_AS.get(each, each + each.upper()))) for each in word]
+    between = data.draw(st.sampled_from(["=", ":", " = '", '": "', "", " "]))
+    text = f"{data.draw(AROUND)}{''.join(letters)}{data.draw(AROUND)}{between}hunter2{data.draw(AROUND)}"
+
+    alone = mask(text)
+
+    assert WORTH_A_LOOK + alone == mask(WORTH_A_LOOK + text)
 
 
 def test_given_secrets_are_masked_wherever_they_stand() -> None:

@@ -105,6 +105,24 @@ def test_lines_about_another_database_say_nothing_about_ours() -> None:
     assert Sign.OFFLINE not in observed.signs
 
 
+@pytest.mark.parametrize(
+    ("message", "stage"),
+    [
+        ("Using remote server localhost:6362 for backup of database 'neo4j'.", Stage.WAITING),
+        ("Falling back to full backup of database 'neo4j'.", Stage.WAITING),
+        ("Started receiving store files.", Stage.STORE_FILES),
+        ("Start pulling transactions.", Stage.TRANSACTIONS),
+        ("Starting recovery.", Stage.RECOVERING),
+        ("Start artifact creation.", Stage.WRITING),
+        ("Finished full backup of database 'neo4j'.", Stage.WRITING),
+        ("Backup command completed.", Stage.FINISHING),
+        ("It said Backup command completed.", None),
+    ],
+)
+def test_a_line_that_a_stage_begins_with_tells_it(message: str, stage: Stage | None) -> None:
+    assert Observed("neo4j").feed(logged(message)).stage is stage
+
+
 def test_names_with_dashes_and_dots_are_artifacts_too() -> None:
     line = (
         "Finished artifact creation 'foo.x-g000-2025-06-11T21-04-42.backup' for database 'foo.x-g000', took 1s 181ms."
@@ -146,12 +164,15 @@ def test_an_artifact_that_is_no_plain_name_of_the_right_shape_is_none(name: str)
         (b"Please specify --remote-address-resolution when taking a backup of a shard", Sign.SHARD),
         (b"java.lang.OutOfMemoryError: Java heap space", Sign.HEAP),
         (b"Terminating due to java.lang.OutOfMemoryError: GC overhead limit exceeded", Sign.HEAP),
+        (b"Exception in thread main OutOfMemoryError", Sign.HEAP),
         (b"java.lang.OutOfMemoryError: unable to create native thread", Sign.MEMORY),
         (b"# There is insufficient memory for the Java Runtime Environment to continue.", Sign.MEMORY),
         (b"Error occurred during initialization of VM", Sign.JVM),
         (b"java.io.IOException: No space left on device", Sign.NO_SPACE),
         (b"java.nio.file.AccessDeniedException: /backups/x", Sign.DENIED),
         (b"The database is in use. Stop database 'neo4j' and try again.", Sign.IN_USE),
+        (b"Caused by: Lock file has been locked by another process: /x", Sign.IN_USE),
+        (b"Store and its lock file has been locked by another process", Sign.IN_USE),
         (logged("Database 'neo4j' is offline", "ERROR"), Sign.OFFLINE),
         (logged("Cannot back up neo4j: DatabaseId{c16ce93f[neo4j]} is not online", "WARN"), Sign.OFFLINE),
     ],
@@ -255,7 +276,7 @@ def held(observed: Observed) -> int:
     return sum(sys.getsizeof(text) for text in texts)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LINES)
 def test_whatever_it_prints_nothing_breaks_and_little_is_kept(lines: list[bytes]) -> None:
     observed = Observed("neo4j", ("secretsecret",))
