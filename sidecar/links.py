@@ -1,6 +1,6 @@
 """Whether what a differential builds on is whole: each link of its chain walked once, and remembered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from sidecar.artifact import Head
@@ -31,25 +31,30 @@ class Links:
         """Say whether an artifact was walked before and found whole, and is as it was."""
         return target.identity(name) in self._whole
 
-    def damage(self, target: Target, paths: Sequence[Sequence[str]]) -> Damage | None:
+    def damage(
+        self, target: Target, paths: Sequence[Sequence[str]], stopped: Callable[[], bool] = lambda: False
+    ) -> Damage | None:
         """Say what is in the way where none of ``paths`` is whole, on the first of them.
 
-        Takes as long as reading those artifacts that were not walked before.
+        Takes as long as reading those artifacts that were not walked before. Raises Abandoned once it is ``stopped``.
         """
         first: Damage | None = None
         for path in paths:
-            found = next((damage for name in path if (damage := self.walk(target, name)) is not None), None)
+            found = next((damage for name in path if (damage := self.walk(target, name, stopped)) is not None), None)
             if found is None:
                 return None
             first = first or found
         return first
 
-    def walk(self, target: Target, name: str) -> Damage | None:
-        """Walk one artifact, unless that was done before, and say what is wrong with it."""
+    def walk(self, target: Target, name: str, stopped: Callable[[], bool] = lambda: False) -> Damage | None:
+        """Walk one artifact, unless that was done before, and say what is wrong with it.
+
+        Raises Abandoned once it is ``stopped``.
+        """
         identity = target.identity(name)
         if identity in self._whole:
             return None
-        examined = target.examine(name)
+        examined = target.examine(name, stopped)
         problem = examined.body if isinstance(examined.head, Head) else examined.head
         if problem is not None:
             return Damage(name, f"is damaged: {problem.reason}")

@@ -1,5 +1,6 @@
 """Which run is planned: a differential only where what it would build on is whole, else a full backup at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.errors import ArtifactUnverified, BackupError
@@ -40,19 +41,20 @@ class Planning:
         whole = all(self.links.known(target, name) for path in ground.paths[:1] for name in path)
         return plan, ground.damage is None and whole
 
-    def walked(self, target: Target) -> Plan:
+    def walked(self, target: Target, stopped: Callable[[], bool]) -> Plan:
         """Plan it anew once what a differential would build on is walked, which may take hours.
 
         Where that is damaged AUTO gives a full backup. Raises ArtifactUnverified for DIFF, ConfigurationError
-        and InsufficientSpace.
+        and InsufficientSpace, and Abandoned once it is ``stopped``.
         """
         options = self.settings.options
         type_ = type_for(self.database, self.asked)
-        damage = self._walk(target, type_, options)
+        damage = self._walk(target, type_, options, stopped)
         if damage is None:
             return self._plan(target, type_, options)
         told = f"a differential would build on {damage.artifact}, which {damage.fault}"
-        if options.get(_PREFER_DIFF) and self._walk(target, type_, plain := options.without(_PREFER_DIFF)) is None:
+        plain = options.without(_PREFER_DIFF)
+        if options.get(_PREFER_DIFF) and self._walk(target, type_, plain, stopped) is None:
             # Else the damaged chain would stay the preferred one, and each run be a full backup.
             note = f"{told}. This run builds on the newest full backup instead, without {_PREFER_DIFF.option}"
             return replace(self._plan(target, type_, plain), note=note)
@@ -64,9 +66,9 @@ class Planning:
             raise type(error)(f"{told}, so a full backup has to be made; {error.message}", hint=error.hint) from error
         return replace(plan, note=f"{told}. This run makes a full backup instead, on which the next ones build")
 
-    def _walk(self, target: Target, type_: BackupType, options: Options) -> Damage | None:
+    def _walk(self, target: Target, type_: BackupType, options: Options, stopped: Callable[[], bool]) -> Damage | None:
         ground = self._foundation(self._plan(target, type_, options), options)
-        return ground.damage or self.links.damage(target, ground.paths)
+        return ground.damage or self.links.damage(target, ground.paths, stopped)
 
     def _foundation(self, plan: Plan, options: Options) -> Foundation:
         return foundation(

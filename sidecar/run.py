@@ -134,7 +134,8 @@ class Run:
         self._walking = True
         self._stage_changed()
         try:
-            return await self._sign.guard(in_thread(lambda: self._planning.walked(target)), seconds, late)
+            work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
+            return await self._sign.guard(work, seconds, late)
         finally:
             self._walking = False
             self._stage_changed()

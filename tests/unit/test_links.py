@@ -1,12 +1,13 @@
 """A chain is read to its end once, and any way from a full backup that is whole is enough."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sidecar.artifact import Examined
+from sidecar.body import Abandoned
 from sidecar.links import Links
 from sidecar.target import Target
 from tests.unit.artifacts import Sample
@@ -23,9 +24,9 @@ class Read(Target):
         super().__init__(str(folder), os.open(folder, os.O_RDONLY))
         self.walked: list[str] = []
 
-    def examine(self, name: str) -> Examined:
+    def examine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Examined:
         self.walked.append(name)
-        return super().examine(name)
+        return super().examine(name, stopped)
 
 
 @pytest.fixture
@@ -72,3 +73,11 @@ def test_what_is_damaged_is_never_remembered_as_whole(target: Read) -> None:
     assert links.walk(target, FULL) is not None
     assert links.walk(target, FULL) is not None
     assert not links.known(target, FULL)
+
+
+@pytest.mark.parametrize("magic", ["BZV2", "BTV2"])
+def test_a_walk_that_nobody_waits_for_any_more_is_left_before_its_end(target: Read, magic: str) -> None:
+    Path(target.path, FULL).write_bytes(bytes(Sample(magic=magic)))
+
+    with pytest.raises(Abandoned):
+        Links().walk(target, FULL, lambda: True)
