@@ -4,6 +4,7 @@ Both walks go from mark to mark to the end, so that a file fails that is shorter
 that are torn. What lies between two marks isn't read.
 """
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 from sidecar.artifact import DamagedArtifact, Head
@@ -23,18 +24,23 @@ _TAR_BLOCK = 512
 _CHECKSUM = 4
 
 
-def check_body(file: BinaryIO, head: Head, size: int) -> None:
+class Abandoned(Exception):
+    """A walk was left before its end, since nobody waits for it any more."""
+
+
+def check_body(file: BinaryIO, head: Head, size: int, stopped: Callable[[], bool] = lambda: False) -> None:
     """Walk the body of the artifact ``file``, which is ``size`` bytes long, to its end.
 
-    Raises ``DamagedArtifact`` unless it ends exactly there, and ``OSError`` where it can't be read.
+    Raises ``DamagedArtifact`` unless it ends exactly there, ``OSError`` where it can't be read, and
+    ``Abandoned`` once it is ``stopped``.
     """
     if head.zstd:
-        _walk_frame(file, head.body_offset, size)
+        _walk_frame(file, head.body_offset, size, stopped)
     else:
-        _walk_tar(file, head.body_offset, size)
+        _walk_tar(file, head.body_offset, size, stopped)
 
 
-def _walk_frame(file: BinaryIO, begin: int, size: int) -> None:
+def _walk_frame(file: BinaryIO, begin: int, size: int, stopped: Callable[[], bool]) -> None:
     """Go from block to block by their 3-byte headers: last block (1 bit), type (2 bits), size (21 bits)."""
     parameters, length = read_frame_header(_at(file, begin, MAX_FRAME_HEADER))
     largest = min(parameters.window_size, _MAX_BLOCK)
@@ -43,6 +49,8 @@ def _walk_frame(file: BinaryIO, begin: int, size: int) -> None:
     while not last:
         at = offset - start
         if at + 3 > len(window):
+            if stopped():
+                raise Abandoned
             count = _PAGE - offset % _PAGE
             window, start, at = _at(file, offset, count if count >= 3 else count + _PAGE), offset, 0
             if len(window) < 3:
@@ -62,12 +70,14 @@ def _walk_frame(file: BinaryIO, begin: int, size: int) -> None:
         raise DamagedArtifact(NOT_NEO4JS)
 
 
-def _walk_tar(file: BinaryIO, offset: int, size: int) -> None:
+def _walk_tar(file: BinaryIO, offset: int, size: int, stopped: Callable[[], bool]) -> None:
     """Go from header to header to the two blocks of zeros that end a tar stream."""
     import tarfile
 
     extended, long_size = False, None
     for _ in range(_MAX_ENTRIES):
+        if stopped():
+            raise Abandoned
         # Not by a seek: a header may tell a size that no file, and no seek, takes.
         block = _at(file, offset, _TAR_BLOCK) if offset < size else b""
         if len(block) < _TAR_BLOCK:

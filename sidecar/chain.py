@@ -111,6 +111,20 @@ def continuation(head: Head, existing: Mapping[str, Head], *, overlap_allowed: b
     )
 
 
+def paths_to(name: str, heads: Mapping[str, Head], *, overlap_allowed: bool) -> tuple[tuple[str, ...], ...]:
+    """Give what has to be whole for the artifact ``name`` to be restored, the full one first and ``name`` last.
+
+    One way for each full artifact that leads to it, that of the newest first; any one of them is enough.
+    """
+    found: list[tuple[str, ...]] = []
+    for chain in chains(heads, overlap_allowed=overlap_allowed):
+        if chain.full is not None:
+            members = (chain.full, *(each for each in chain.differentials if not heads[each].empty))
+            if name in members:
+                found.append(members[: members.index(name) + 1])
+    return tuple(reversed(found))
+
+
 def _reached(full: Head, others: Mapping[str, Head], overlap_allowed: bool) -> set[str]:
     """Name the differentials that lead on from ``full``, each beginning one above where another ends."""
     ends, reached = {full.highest}, set()

@@ -8,9 +8,11 @@ from importlib.metadata import version
 from shared.errors import BackupError
 from shared.protocol import Check, CheckState
 from shared.sizes import format_size
+from sidecar.artifact_checkup import Look, look_at
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import database_size, databases_held
 from sidecar.memory import choose_memory
+from sidecar.neo4j_admin.options import BY_NAME
 from sidecar.outcome import version_warning
 from sidecar.parts import Parts
 from sidecar.path_rules import check_target
@@ -26,7 +28,7 @@ _CONNECT_SECONDS = 3.0
 
 
 class Checkup:
-    """Walks from the daemon to neo4j-admin, its server and its target, a Check for each."""
+    """Walks from the daemon to neo4j-admin, its server, its target and what lies there, a Check for each."""
 
     def __init__(self, parts: Parts, watched: Callable[[], bool], draining: Callable[[], bool]) -> None:
         self._parts = parts
@@ -49,6 +51,9 @@ class Checkup:
         yield self._memory()
         for root in (path,) if path is not None else self._parts.settings.allowed_roots:
             yield await in_thread(partial(self._target, root, named=path is not None))
+        if path is not None:
+            for check in await look_at(self._look(path, prepared)):
+                yield check
 
     def _daemon(self) -> Check:
         said = f"neo4j-backup-sidecar {version('neo4j-backup')}"
@@ -101,6 +106,16 @@ class Checkup:
             return _failed("memory", error)
         bound = "no limit" if limit is None else f"limit {mebibytes(limit)}"
         return _ok("memory", f"{bound}, heap {chosen.heap}, page cache {chosen.pagecache}")
+
+    def _look(self, path: str, prepared: Prepared | None) -> Look:
+        settings = self._parts.settings
+        return Look(
+            path,
+            settings.allowed_roots,
+            self._parts.links,
+            prefer_diff=bool(settings.options.get(BY_NAME["prefer_diff_as_parent"])),
+            overlap_allowed=prepared is not None and prepared.version.overlap_allowed,
+        )
 
     def _target(self, path: str, *, named: bool) -> Check:
         roots = self._parts.settings.allowed_roots

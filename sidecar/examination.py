@@ -16,6 +16,7 @@ from sidecar.neo4j_admin.output import Observed
 from sidecar.neo4j_admin.runner import Exit
 from sidecar.neo4j_admin.store_lock import store_open
 from sidecar.plan import Plan
+from sidecar.planning import TRIGGER_FULL
 from sidecar.preparation import Prepared
 from sidecar.proof import Evidence, Proven, Unproven, judge, new_artifacts
 from sidecar.server import server_version, takes_connections
@@ -57,9 +58,11 @@ def examine(
         return judged.error
     head = examined[judged.artifact].head
     if judged.type == "DIFF" and isinstance(head, Head):
-        needed = leading_to(head, plan.heads, overlap_allowed=overlap_allowed)
-        if (broken := links.broken(target, needed)) is not None:
-            return broken
+        ways = leading_to(head, plan.heads, overlap_allowed=overlap_allowed)
+        if (damage := links.damage(target, ways)) is not None:
+            return ArtifactUnverified(
+                f"the new differential builds on {damage.artifact}, which {damage.fault}", hint=TRIGGER_FULL
+            )
     try:
         target.keep(name for name in after if (parsed := parse_name(name)) and parsed.artifact == judged.artifact)
     except (OSError, DamagedArtifact) as error:

@@ -40,6 +40,9 @@ def read_head(file: BinaryIO) -> Head:
         raise UnknownFormat("it is the list of the parts of a split artifact, which this release doesn't read")
     if magic.startswith(b"D"):
         raise DamagedArtifact("it is a dump, not a backup")
+    if not any(magic):
+        # What a power cut leaves of a file whose bytes were not on the disk yet.
+        raise DamagedArtifact("it begins with zeros, where a backup says what it is")
     raise UnknownFormat(f"it begins with {magic!r}, a format that this release doesn't know")
 
 

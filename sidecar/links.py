@@ -1,63 +1,81 @@
-"""Whether what a new differential builds on is whole: each link of its chain walked once, and remembered."""
+"""Whether what a differential builds on is whole: each link of its chain walked once, and remembered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 
-from shared.errors import ArtifactUnverified
 from sidecar.artifact import Head
-from sidecar.chain import Continues, NothingNew, chains, continuation
+from sidecar.chain import Continues, NothingNew, continuation, paths_to
+from sidecar.foundation import Damage
 from sidecar.target import Target
 
 _REMEMBERED = 4096
 
 
 class Links:
-    """Artifacts that were walked to their end, known by device, inode, size and time of change."""
+    """Artifacts that were walked to their end, known by device, inode, size and time of change; for any thread."""
 
     def __init__(self) -> None:
         self._whole: dict[tuple[int, ...], None] = {}
+        self._lock = Lock()
 
     def remember(self, target: Target, name: str) -> None:
         """Keep in mind that an artifact is whole."""
         identity = target.identity(name)
         if identity is not None:
-            self._whole[identity] = None
-            if len(self._whole) > _REMEMBERED:
-                del self._whole[next(iter(self._whole))]
+            with self._lock:
+                self._whole[identity] = None
+                if len(self._whole) > _REMEMBERED:
+                    del self._whole[next(iter(self._whole))]
 
-    def broken(self, target: Target, names: Iterable[str]) -> ArtifactUnverified | None:
-        """Say which of ``names`` isn't whole; takes as long as reading those that were not walked before."""
-        for name in names:
-            if target.identity(name) in self._whole:
-                continue
-            examined = target.examine(name)
-            problem = examined.body if isinstance(examined.head, Head) else examined.head
-            if problem is not None:
-                return ArtifactUnverified(
-                    f"the new differential builds on {name}, which is damaged: {problem.reason}",
-                    hint="Trigger a FULL backup: it begins a chain of its own.",
-                )
+    def known(self, target: Target, name: str) -> bool:
+        """Say whether an artifact was walked before and found whole, and is as it was."""
+        return target.identity(name) in self._whole
+
+    def damage(
+        self, target: Target, paths: Sequence[Sequence[str]], stopped: Callable[[], bool] = lambda: False
+    ) -> Damage | None:
+        """Say what is in the way where none of ``paths`` is whole, on the first of them.
+
+        Takes as long as reading those artifacts that were not walked before. Raises Abandoned once it is ``stopped``.
+        """
+        first: Damage | None = None
+        for path in paths:
+            found = next((damage for name in path if (damage := self.walk(target, name, stopped)) is not None), None)
+            if found is None:
+                return None
+            first = first or found
+        return first
+
+    def walk(self, target: Target, name: str, stopped: Callable[[], bool] = lambda: False) -> Damage | None:
+        """Walk one artifact, unless that was done before, and say what is wrong with it.
+
+        Raises Abandoned once it is ``stopped``.
+        """
+        identity = target.identity(name)
+        if identity in self._whole:
+            return None
+        examined = target.examine(name, stopped)
+        problem = examined.body if isinstance(examined.head, Head) else examined.head
+        if problem is not None:
+            return Damage(name, f"is damaged: {problem.reason}")
+        if identity == target.identity(name):
             self.remember(target, name)
         return None
 
 
-def leading_to(head: Head, existing: Mapping[str, Head], *, overlap_allowed: bool) -> tuple[str, ...]:
-    """Name the artifacts that have to be whole for the differential ``head`` to be restored, the full one first."""
-    found = continuation(head, existing, overlap_allowed=overlap_allowed)
-    for chain in chains(existing, overlap_allowed=overlap_allowed):
-        if chain.full is None:
-            continue
-        members = (chain.full, *(name for name in chain.differentials if not existing[name].empty))
-        match found:
-            case Continues(parent) if parent in members:
-                return members[: members.index(parent) + 1]
-            case NothingNew(recovery_point) if existing[members[-1]].highest == recovery_point and _same(
-                head, existing[chain.full]
-            ):
-                return members
-            case _:
-                continue
-    return ()
-
-
-def _same(head: Head, other: Head) -> bool:
-    return (head.database_id, head.store_id) == (other.database_id, other.store_id)
+def leading_to(head: Head, existing: Mapping[str, Head], *, overlap_allowed: bool) -> tuple[tuple[str, ...], ...]:
+    """Give the ways to what the differential ``head`` builds on, as ``paths_to`` does."""
+    match continuation(head, existing, overlap_allowed=overlap_allowed):
+        case Continues(parent):
+            return paths_to(parent, existing, overlap_allowed=overlap_allowed)
+        case NothingNew(recovery_point):
+            ends = [
+                name
+                for name, other in existing.items()
+                if (other.database_id, other.store_id) == (head.database_id, head.store_id)
+                and other.highest == recovery_point
+                and not other.empty
+            ]
+            return tuple(path for name in ends for path in paths_to(name, existing, overlap_allowed=overlap_allowed))
+        case _:
+            return ()

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from shared.errors import BackupCancelled, BackupError, InternalError
 from shared.lifecycle import ResultState
 from shared.sizes import format_size
+from sidecar.artifact import DamagedArtifact
 from sidecar.document import DatabaseResult
 from sidecar.neo4j_admin.version import Version
+from sidecar.plan import Plan
 from sidecar.proof import Proven
 
 
@@ -59,6 +61,17 @@ def defect(found: Exception) -> InternalError:
 def noted(result: DatabaseResult, notes: tuple[str, ...]) -> DatabaseResult:
     """Add to a result what was done with what the run left."""
     return result.changed(message="; ".join((result.message, *notes))) if notes else result
+
+
+def plan_warnings(plan: Plan, target: str) -> tuple[str, ...]:
+    """Tell why a run was another than was asked for, and which artifacts beside it are damaged."""
+    said = [f"{plan.database}: {plan.note}"] if plan.note else []
+    said += [
+        f"{plan.database}: {name} in {target} is damaged ({problem.reason}): it is no link of any chain"
+        for name, problem in plan.problems.items()
+        if isinstance(problem, DamagedArtifact) and name not in plan.note
+    ]
+    return tuple(said)
 
 
 def version_warning(client: Version, server: Version | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.protocol import BackupType
-from sidecar.artifact import Head
+from sidecar.artifact import DamagedArtifact, Head, UnknownFormat
 from sidecar.artifact_names import artifacts_of
 from sidecar.cgroup import Memory
 from sidecar.chain import chains
@@ -24,17 +24,22 @@ from sidecar.temporary import file_system_of, plan_temporary
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run: ``before`` is what lay in the target for this database (name to bytes), ``heads`` what could be read."""
+    """One run: ``before`` is what lay in the target for this database (name to bytes), ``heads`` what could be read.
+
+    ``problems`` are the artifacts whose heads say nothing; ``note`` is why it isn't the run that was asked for.
+    """
 
     database: str
     asked: BackupType
     type: BackupType
     before: Mapping[str, int]
     heads: Mapping[str, Head]
+    problems: Mapping[str, UnknownFormat | DamagedArtifact]
     temporary: str
     arguments: tuple[str, ...]
     heap: str
     oom_kills: int | None
+    note: str = ""
 
     def launch(self, prepared: Prepared, inherited: Mapping[str, str], word: str) -> Launch:
         """Give what is to be started; ``word`` marks its processes."""
@@ -62,6 +67,7 @@ def make_plan(
     before = target.listing(database)
     found = target.heads(artifacts_of(database, before))
     heads = {name: head for name, head in found.items() if isinstance(head, Head)}
+    problems = {name: problem for name, problem in found.items() if not isinstance(problem, Head)}
     has_chain = any(chain.restorable for chain in chains(heads, overlap_allowed=prepared.version.overlap_allowed))
     temporary = plan_temporary(target.path, settings.allowed_roots, settings.temp)
     jvm = choose_memory(
@@ -92,4 +98,4 @@ def make_plan(
         pagecache=jvm.pagecache,
     )
     arguments = build(str(prepared.program), prepared.version, command, settings.options)
-    return Plan(database, asked, type_, before, heads, temporary, arguments, jvm.heap, memory.oom_kills)
+    return Plan(database, asked, type_, before, heads, problems, temporary, arguments, jvm.heap, memory.oom_kills)

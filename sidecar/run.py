@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from shared.durations import format_duration
 from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut, ConfigurationError
 from shared.lifecycle import ResultState
 from shared.protocol import BackupRequest, Progress
@@ -20,12 +21,12 @@ from sidecar.execution import Execution
 from sidecar.leftovers import set_aside_new
 from sidecar.measure import Measure
 from sidecar.neo4j_admin.command import secrets as secret_values
-from sidecar.neo4j_admin.command import type_for
 from sidecar.neo4j_admin.diagnosis import diagnose, skippable
 from sidecar.neo4j_admin.output import Observed
-from sidecar.outcome import Outcome, defect, failed, noted, skipped, succeeded, version_warning
+from sidecar.outcome import Outcome, defect, failed, noted, plan_warnings, skipped, succeeded, version_warning
 from sidecar.parts import Parts
-from sidecar.plan import Plan, make_plan
+from sidecar.plan import Plan
+from sidecar.planning import Planning
 from sidecar.preparation import Prepared
 from sidecar.proof import Proven
 from sidecar.run_record import RunRecord
@@ -40,6 +41,7 @@ from sidecar.volume import Volume
 FOLDER_SECONDS = 120.0
 """How long the target may take to answer before a run, and to be tidied after it."""
 PROOF_SECONDS = 6 * 3600.0
+WALKING = "reading what a differential would build on"
 log = logging.getLogger("sidecar.run")
 _VOLUME_HINT = "Its volume hangs or is very slow: see how the node and the storage are."
 _T = TypeVar("_T")
@@ -74,7 +76,9 @@ class Run:
         self._may_skip = may_skip
         self._stage_changed = stage_changed
         self._secrets = secret_values(parts.environment)
+        self._planning = Planning(database, request.type, prepared, parts.settings, parts.links)
         self._observed = Observed(database, self._secrets)
+        self._walking = False
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
         self._bytes = Measure(self._bytes_so_far)
@@ -82,11 +86,13 @@ class Run:
     async def execute(self) -> Outcome:
         """Run it and tell what became of it."""
         try:
-            target, plan = await self._before(self._look, unwanted=lambda found: found[0].close())
+            target, plan, holds = await self._before(self._look, unwanted=lambda found: found[0].close())
         except BackupError as error:
             return Outcome(failed(self._database, error))
         with target:
             try:
+                if not holds:
+                    plan = await self._walk(target)
                 await self._avoid_name(plan)
                 self._sign.check()
             except BackupError as error:
@@ -102,23 +108,37 @@ class Run:
         elapsed = self._parts.clock.moment().seconds - self._began
         return Progress(
             database=self._database,
-            stage=self._observed.stage,
+            stage=WALKING if self._walking else self._observed.stage,
             bytes=await self._bytes.value(),
             elapsed_seconds=round(elapsed, 1),
         )
 
-    def _look(self) -> tuple[Target, Plan]:
-        """Open the target, made where it is missing, and plan the run."""
+    def _look(self) -> tuple[Target, Plan, bool]:
+        """Open the target, made where it is missing, and plan the run; see ``Planning.first``."""
         target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
         try:
             target.check_writable()
-            type_ = type_for(self._database, self._request.type)
-            settings = self._parts.settings
-            plan = make_plan(self._database, self._request.type, type_, target, self._prepared, settings, read_memory())
+            return target, *self._planning.first(target)
         except BaseException:
             target.close()
             raise
-        return target, plan
+
+    async def _walk(self, target: Target) -> Plan:
+        """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
+        seconds = min(self._parts.settings.timeout, PROOF_SECONDS)
+        late = BackupTimedOut(
+            f"what a differential would build on in {target.path} can't be read to its end in "
+            f"{format_duration(seconds)}, and nothing was run",
+            hint=_VOLUME_HINT,
+        )
+        self._walking = True
+        self._stage_changed()
+        try:
+            work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
+            return await self._sign.guard(work, seconds, late)
+        finally:
+            self._walking = False
+            self._stage_changed()
 
     async def _avoid_name(self, plan: Plan) -> None:
         """Wait for the next second where an artifact of this one is there: the new one would want its name."""
@@ -155,7 +175,7 @@ class Run:
         problem = await self._after(lambda: clear_temporary(plan.temporary) or "")
         if problem is None or problem:
             result = noted(result, (problem or f"the temporary folder {plan.temporary} doesn't answer and stays",))
-        return Outcome(result, self._observed.tail, await self._warnings())
+        return Outcome(result, self._observed.tail, (*plan_warnings(plan, target.path), *await self._warnings()))
 
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
         await self._before(

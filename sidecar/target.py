@@ -3,7 +3,7 @@
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 
 from shared.errors import ConfigurationError
 from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
-from sidecar.artifact_names import is_of
+from sidecar.artifact_names import is_of, parse_name
 from sidecar.body import check_body
 from sidecar.folders import OPEN_FOLDER, enter, explained, flush, open_root
 from sidecar.head import read_head
@@ -54,6 +54,13 @@ class Target:
 
         Raises ``ConfigurationError`` where the folder can't be read.
         """
+        return self._listing(lambda name: is_of(database, name))
+
+    def artifacts(self) -> tuple[str, ...]:
+        """Name the artifacts of all databases, without parts. Raises as ``listing`` does."""
+        return tuple(self._listing(lambda name: (parsed := parse_name(name)) is not None and not parsed.part))
+
+    def _listing(self, wanted: Callable[[str], bool]) -> dict[str, int]:
         sizes: dict[str, int] = {}
         try:
             # A descriptor of its own: those that share one share the place in the folder, too.
@@ -61,7 +68,7 @@ class Target:
             try:
                 with os.scandir(own) as entries:
                     for entry in entries:
-                        if is_of(database, entry.name):
+                        if wanted(entry.name):
                             with suppress(FileNotFoundError):
                                 status = entry.stat(follow_symlinks=False)
                                 if stat.S_ISREG(status.st_mode):
@@ -107,9 +114,12 @@ class Target:
         """Read the heads of artifacts, or say why there is none; what can't be read counts as damaged."""
         return {name: self._examine(name, body=False).head for name in names}
 
-    def examine(self, name: str) -> Examined:
-        """Read an artifact's head and walk its body: some seconds for each 2 GB that aren't in memory."""
-        return self._examine(name, body=True)
+    def examine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Examined:
+        """Read an artifact's head and walk its body: some seconds for each 2 GB that aren't in memory.
+
+        Raises ``Abandoned`` once it is ``stopped``.
+        """
+        return self._examine(name, body=True, stopped=stopped)
 
     def identity(self, name: str) -> tuple[int, ...] | None:
         """Give what changes where a file is replaced or written to; None where it isn't there."""
@@ -130,11 +140,11 @@ class Target:
         """Move files to ``.failed`` in this folder; see ``move_aside``."""
         return move_aside(self._descriptor, self.path, names)
 
-    def _examine(self, name: str, *, body: bool) -> Examined:
+    def _examine(self, name: str, *, body: bool, stopped: Callable[[], bool] = lambda: False) -> Examined:
         try:
             with self._opened(name) as (file, size):
                 head = read_head(file)
-                return Examined(head, _body_problem(file, head, size) if body else None)
+                return Examined(head, _body_problem(file, head, size, stopped) if body else None)
         except (UnknownFormat, DamagedArtifact) as problem:
             # Anew: one that was raised holds on to its frames, and to what they read.
             return Examined(type(problem)(problem.reason))
@@ -156,9 +166,9 @@ class Target:
             os.close(descriptor)
 
 
-def _body_problem(file: BinaryIO, head: Head, size: int) -> DamagedArtifact | None:
+def _body_problem(file: BinaryIO, head: Head, size: int, stopped: Callable[[], bool]) -> DamagedArtifact | None:
     try:
-        check_body(file, head, size)
+        check_body(file, head, size, stopped)
     except DamagedArtifact as problem:
         return DamagedArtifact(problem.reason)
     except OSError as error:

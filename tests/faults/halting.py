@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sidecar.main import main
+from sidecar.target import Target
 
 SPAWN = "spawn"
 """run.json is on the disk, and neo4j-admin isn't started yet."""
@@ -19,6 +20,8 @@ PROVE = "prove"
 """neo4j-admin has ended, and its artifact is about to be read."""
 PROVE_SLOWLY = "prove slowly"
 """The same, and only the thread that reads stands still, as on a slow disk: the daemon hears what it is told."""
+WALK_SLOWLY = "walk slowly"
+"""The first artifact is about to be walked to its end, and the thread that does that stands still."""
 READS_SLOWLY = "reading slowly"
 """What the daemon's log then says."""
 _SLOW_SECONDS = 60.0
@@ -38,7 +41,7 @@ class Halt:
         def halted(*arguments: Any, **keys: Any) -> Any:
             if self._step == step and wanted(*arguments):
                 self._step = None
-                if step == PROVE_SLOWLY:
+                if step in (PROVE_SLOWLY, WALK_SLOWLY):
                     print(READS_SLOWLY, file=sys.stderr, flush=True)
                     time.sleep(_SLOW_SECONDS)
                 else:
@@ -63,6 +66,7 @@ def install(halt: Halt) -> None:
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]
     for step in (PROVE, PROVE_SLOWLY):
         os.open = halt.before(step, _reads_an_artifact, os.open)
+    Target.examine = halt.before(WALK_SLOWLY, lambda *_: True, Target.examine)  # type: ignore[method-assign]
     os.unlink = halt.before(FORGET, _is_the_record, os.unlink)
 
 

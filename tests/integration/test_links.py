@@ -3,14 +3,55 @@
 import json
 import os
 import secrets
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from sidecar.run import WALKING
+from tests.faults import halting
 from tests.rig import Rig, a_rig
 from tests.standin import server
 
 
-def back_up(rig: Rig, name: str, type_: str) -> dict[str, object]:
+def cut(folder: Path, names: list[str]) -> str:
+    """Cut the full backup's body."""
+    os.truncate(folder / names[0], (folder / names[0]).stat().st_size - 1)
+    return names[0]
+
+
+def cut_differential(folder: Path, names: list[str]) -> str:
+    os.truncate(folder / names[1], (folder / names[1]).stat().st_size - 1)
+    return names[1]
+
+
+def behead(folder: Path, names: list[str]) -> str:
+    """Leave nothing of the full backup that says what it is."""
+    size = (folder / names[0]).stat().st_size
+    (folder / names[0]).write_bytes(bytes(size))
+    return names[0]
+
+
+DAMAGES: dict[str, Callable[[Path, list[str]], str]] = {
+    "a full backup that is cut": cut,
+    "a differential that is cut": cut_differential,
+    "a full backup without a head": behead,
+}
+
+
+def made(document: dict[str, Any]) -> str:
+    assert document["state"] == "succeeded", document
+    (result,) = document["results"]
+    type_: str = result["type"]
+    return type_
+
+
+def back_up(rig: Rig, name: str, type_: str) -> dict[str, Any]:
     server.commit(rig.data, "neo4j", 10)
+    # Each artifact is named after another second, and none after this one, for which a run would wait.
+    rig.set_knobs(clock=len(rig.documents()) - 10_000)
     rig.post(name, type_)
     return rig.wait_for_end(name)
 
@@ -26,6 +67,7 @@ def test_a_differential_on_a_full_backup_that_was_cut_since_is_not_called_good(t
         document = back_up(rig, "on-damage", "DIFF")
 
         assert (document["state"], document["code"]) == ("failed", "artifact_unverified")
+        assert len(rig.invocations()) == 2, "neo4j-admin was run for nothing"
         assert full.name in str(document["message"])
         assert "FULL" in str(document["hint"])
         assert rig.artifacts() == [full.name, diff.name]
@@ -47,6 +89,104 @@ def test_a_damaged_differential_in_the_middle_is_found_too(tmp_path: Path) -> No
         document = back_up(rig, "three", "DIFF")
 
         assert (document["code"], middle.name in str(document["message"])) == ("artifact_unverified", True)
+        rig.stop(second)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_auto_takes_a_full_backup_at_once_where_what_it_would_build_on_is_damaged(tmp_path: Path, damage: str) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        daemon = rig.start()
+        back_up(rig, "full", "FULL")
+        back_up(rig, "diff", "AUTO")
+        lay_there = set(rig.artifacts())
+        damaged = DAMAGES[damage](rig.target, rig.artifacts())
+
+        mended, following = back_up(rig, "mended", "AUTO"), back_up(rig, "following", "AUTO")
+
+        assert (made(mended), made(following)) == ("FULL", "DIFF")
+        (warning,) = mended["warnings"]
+        assert damaged in warning
+        assert "makes a full backup instead" in warning
+        assert "--type=FULL" in rig.invocations()[2]["argv"]
+        assert not any("makes a full" in each for each in following["warnings"])
+        assert len(rig.artifacts()) == 4
+        assert lay_there <= set(rig.artifacts()), "nothing that lay there before is moved"
+        rig.stop(daemon)
+
+
+def test_where_differentials_are_preferred_a_damaged_one_is_left_for_the_full_backup_that_mended_it(
+    tmp_path: Path,
+) -> None:
+    with a_rig(tmp_path / "rig", version="2025.10.0") as rig:
+        rig.environment["NEO4J_BACKUP_PREFER_DIFF_AS_PARENT"] = "yes"
+        daemon = rig.start()
+        back_up(rig, "full", "FULL")
+        back_up(rig, "diff", "DIFF")
+        cut_differential(rig.target, rig.artifacts())
+
+        documents = [back_up(rig, name, "AUTO") for name in ("mended", "following", "as-ever")]
+
+        assert [made(document) for document in documents] == ["FULL", "DIFF", "DIFF"]
+        assert ["without --prefer" in " ".join(document["warnings"]) for document in documents] == [False, True, False]
+        assert ["--prefer-diff-as-parent" in run["argv"] for run in rig.invocations()[2:]] == [True, False, True]
+        rig.stop(daemon)
+
+
+def test_a_damaged_head_beside_a_chain_that_is_whole_is_told_and_holds_nothing_up(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        daemon = rig.start()
+        back_up(rig, "full", "FULL")
+        back_up(rig, "diff", "DIFF")
+        damaged = rig.artifacts()[-1]
+        (rig.target / damaged).write_bytes(b"")
+
+        document = back_up(rig, "next", "AUTO")
+
+        assert made(document) == "DIFF"
+        assert [damaged in warning for warning in document["warnings"]] == [True]
+        rig.stop(daemon)
+
+
+def test_a_full_backup_that_damage_makes_needful_needs_a_full_ones_room(tmp_path: Path) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        daemon = rig.start()
+        back_up(rig, "full", "FULL")
+        full = rig.target / rig.artifacts()[0]
+        # A new one is foreseen to be as large, which no disk here has room for; a differential would fit.
+        os.truncate(full, 8 << 40)
+
+        document = back_up(rig, "nightly", "AUTO")
+
+        assert document["code"] == "insufficient_space"
+        assert full.name in document["message"]
+        assert len(rig.invocations()) == 1
+        rig.stop(daemon)
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("cancel", "backup_cancelled"), ("drain", "backup_interrupted"), ("", "backup_timed_out")]
+)
+def test_reading_what_a_differential_would_build_on_ends_when_the_request_is_to_end(
+    tmp_path: Path, word: str, code: str
+) -> None:
+    with a_rig(tmp_path / "rig") as rig:
+        first = rig.start()
+        back_up(rig, "full", "FULL")
+        rig.stop(first)
+        if not word:
+            rig.environment["NEO4J_BACKUP_TIMEOUT"] = "2s"
+        second = rig.start((sys.executable, halting.__file__, halting.WALK_SLOWLY))
+        rig.post("nightly", "AUTO")
+        rig.wait_for_output(halting.READS_SLOWLY)
+
+        if word:
+            assert rig.lines("get", "nightly")[0]["status"]["progress"]["stage"] == WALKING
+            rig.ask(word, *(["nightly"] if word == "cancel" else []))
+        document = rig.wait_for_end("nightly")
+
+        assert document["code"] == code
+        assert len(rig.invocations()) == 1
+        assert rig.leftovers() == []
         rig.stop(second)
 
 

@@ -117,9 +117,13 @@ def test_a_head_that_is_cut_at_any_byte_is_damaged(magic: str) -> None:
             read(whole[:end])
 
 
-@pytest.mark.parametrize("magic", [b"BZV4", b"BTV3", b"XYZ1", b"\0\0\0\0", b"BMV1", b"XMV1", b"BDV1"])
+@pytest.mark.parametrize("magic", [b"BZV4", b"BTV3", b"XYZ1", b"\0\0\0\1", b"BMV1", b"XMV1", b"BDV1"])
 def test_an_unknown_magic_is_of_a_later_release(magic: bytes) -> None:
     reason(magic + bytes(100), UnknownFormat)
+
+
+def test_a_head_of_zeros_is_what_a_power_cut_leaves_and_no_later_release() -> None:
+    assert "zeros" in reason(bytes(100), DamagedArtifact)
 
 
 @pytest.mark.parametrize("sample", [SMALL.but(metadata_version=3), SMALL.but(store_version=2)])
