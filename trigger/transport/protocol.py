@@ -8,6 +8,10 @@ from shared.errors import TransportError
 
 STDERR_LIMIT = 8 * 1024
 """Bytes of standard error that an exchange keeps, the last ones."""
+SEND_SECONDS = 20.0
+"""How long a command may take to read what it is sent."""
+END_SECONDS = 2.0
+"""How long a command may live once its output, or its input, has ended."""
 
 
 class Silence(Exception):
