@@ -1,6 +1,6 @@
 """The errors that users meet: a class for each, with its stable code, its exit code and whether a retry is safe."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class BackupError(Exception):
@@ -171,3 +171,17 @@ ERRORS: tuple[type[BackupError], ...] = (
 BY_CODE = {error.code: error for error in ERRORS}
 EXHAUSTED_EXIT_CODE = 3
 """What the last attempt of a request ends with, whatever failed it: no further retry is safe to promise."""
+
+
+# Any: a JSON document.
+def error_line(error: BackupError) -> dict[str, Any]:
+    """Give the last line of an answer that says no."""
+    return {
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "retryable": error.retryable,
+            "exit_code": error.exit_code,
+        }
+    }
