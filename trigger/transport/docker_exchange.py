@@ -11,10 +11,11 @@ from docker import APIClient
 
 from shared.errors import TransportError
 from shared.text import printable
-from trigger.transport.docker_errors import CANT_EXECUTE, RUNTIME_FAILED, exit_status, no_command
+from trigger.transport.docker_errors import RUNTIME_FAILED, exit_status, no_command, not_run
 from trigger.transport.frames import Frames, Stream
 from trigger.transport.lines import Output
 from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
+from trigger.transport.runtime_words import CANT_EXECUTE
 
 _CHUNK = 64 * 1024
 
@@ -75,9 +76,9 @@ class DockerExchange:
         if line is None:
             self._output.exit_status = self._await_exit()
             if self._output.exit_status in CANT_EXECUTE and first:
-                raise no_command(self._place, self._command, "")
+                raise no_command(self._place, self._command, self.stderr.strip())
         elif first and line.startswith(RUNTIME_FAILED):
-            raise no_command(self._place, self._command, line.decode("utf-8", "replace"))
+            raise not_run(self._place, self._command, line.decode("utf-8", "replace"))
         return line
 
     def close(self) -> None:

@@ -12,10 +12,8 @@ from trigger.transport.kubernetes_access import Access
 from trigger.transport.kubernetes_api import Refusal, is_unknown_certificate
 from trigger.transport.kubernetes_pod import OUT_OF_MEMORY, Container, Pod
 from trigger.transport.protocol import Misdirected
+from trigger.transport.runtime_words import lacks_command
 
-CANT_EXECUTE = frozenset({126, 127})
-"""What a runtime, and a shell, ends with where the command can't be executed or isn't there."""
-_NO_COMMAND = ("executable file not found", "no such file or directory", "permission denied")
 _SAID_LIMIT = 400
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
@@ -191,18 +189,24 @@ def restarted(pod: Pod, container: Container, place: Place) -> str:
 
 
 def not_started(said: str, command: str, pod: str, place: Place) -> TransportError:
-    """Tell why ``command`` didn't start: ``said`` came from the node, where a shell ran it is empty."""
+    """Tell why ``command`` didn't start: ``said`` came from the node."""
     where = f"the container {place.container} of the pod {pod}"
     if "container not found" in said:
         return TransportError(f"{where} is not running", hint=f"{place.kubectl('describe', 'pod', pod)} shows why.")
-    if said and not any(words in said for words in _NO_COMMAND):
-        # Out of processes or memory, or the node: that passes.
-        return TransportError(
-            f"{command} can't be started in {where}: {printable(said, _SAID_LIMIT)}",
-            hint="The container, or its node, may be out of memory or of processes.",
-        )
+    if lacks_command(said, command):
+        return no_command(command, pod, place)
+    by_hand = place.kubectl("exec", pod, "-c", place.container, "--", command, "version")
+    return TransportError(
+        f"{command} can't be started in {where}: {printable(said, _SAID_LIMIT)}",
+        hint=f"The container, or its node, may be short of memory or of processes. By hand: {by_hand}",
+    )
+
+
+def no_command(command: str, pod: str, place: Place, said: str = "") -> TransportError:
+    """Tell that ``command`` isn't there or can't be executed; ``said`` is what a shell in its place said."""
+    shown = f": {printable(said, _SAID_LIMIT)}" if said else ""
     return Misdirected(
-        f"{where} has no {command} that can be executed",
+        f"the container {place.container} of the pod {pod} has no {command} that can be executed{shown}",
         hint="--container takes the sidecar's container, not Neo4j's own.",
     )
 

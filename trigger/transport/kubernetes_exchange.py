@@ -14,9 +14,10 @@ from shared.errors import TransportError
 from shared.text import printable
 from shared.wire import HEARTBEAT_SECONDS
 from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES
-from trigger.transport.kubernetes_errors import CANT_EXECUTE, Place, not_started
+from trigger.transport.kubernetes_errors import Place, no_command, not_started
 from trigger.transport.lines import Output
 from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
+from trigger.transport.runtime_words import CANT_EXECUTE
 
 _CHUNK = 16 * 1024
 _STATUS_LIMIT = 64 * 1024
@@ -178,7 +179,7 @@ class KubernetesExchange:
             self._doubt()
             raise not_started(said or "no reason given", self._command, self._pod, self._place)
         if self._output.exit_status in CANT_EXECUTE and not self._output.given:
-            raise not_started("", self._command, self._pod, self._place)
+            raise no_command(self._command, self._pod, self._place, self.stderr.strip())
         if self._output.exit_status != 0:
             self._doubt()
 

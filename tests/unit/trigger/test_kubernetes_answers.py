@@ -313,6 +313,27 @@ def test_a_node_that_can_not_start_a_command_is_no_wrong_container(answering: An
     assert not isinstance(error.value, Misdirected)
 
 
+def test_a_runtime_s_other_words_are_quoted_and_name_no_missing_program(answering: Answering) -> None:
+    said = 'OCI runtime exec failed: chdir to cwd ("/x\x1b[2J") failed: no such file or directory' + "!" * 1000
+
+    with pytest.raises(TransportError, match=r"can't be started .*: OCI runtime .* no such file") as error:
+        answering(THERE, Says(frames=(frame(failure(said)), CLOSE))).lines()
+
+    assert not isinstance(error.value, Misdirected)
+    assert error.value.message.isprintable()
+    assert len(error.value.message) < 600
+    by_hand = "`kubectl -n shop exec neo4j-0 -c neo4j-backup-sidecar -- neo4j-backup-sidecar version`"
+    assert by_hand in error.value.hint
+
+
+def test_what_a_shell_says_in_the_program_s_place_is_quoted(answering: Answering) -> None:
+    absent = failure("command terminated", causes=[{"reason": "ExitCode", "message": "127"}])
+    said = frame(STDERR + b"env: python3: No such file or directory\n")
+
+    with pytest.raises(Misdirected, match=r"that can be executed: env: python3: No such file or directory$"):
+        answering(THERE, Says(frames=(said, frame(absent), CLOSE))).lines()
+
+
 def test_an_exit_status_other_than_zero_is_told_and_the_pod_looked_at_again(answering: Answering) -> None:
     killed = failure("command terminated", causes=[{"reason": "ExitCode", "message": "137"}])
     scripted = answering(THERE, Says(frames=(frame(STDERR + b"no\n"), frame(killed), CLOSE)), THERE, ENDS)
