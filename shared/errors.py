@@ -110,11 +110,15 @@ class WaitTimedOut(BackupError):
 
 
 class SidecarBusy(BackupError):
-    """The sidecar's queue is full."""
+    """The sidecar's queue is full, or it starts nothing more."""
 
     code = "sidecar_busy"
     exit_code = 10
     retryable = True
+
+
+class Drained(SidecarBusy):
+    """The sidecar starts nothing more until its restart, or its pod's successor; then asking again may help."""
 
 
 class BackupInterrupted(BackupError):
@@ -176,12 +180,13 @@ EXHAUSTED_EXIT_CODE = 3
 # Any: a JSON document.
 def error_line(error: BackupError) -> dict[str, Any]:
     """Give the last line of an answer that says no."""
-    return {
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.retryable,
-            "exit_code": error.exit_code,
-        }
+    said = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "exit_code": error.exit_code,
     }
+    if isinstance(error, Drained):
+        said["drained"] = True
+    return {"error": said}

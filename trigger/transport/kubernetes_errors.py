@@ -6,12 +6,12 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from shared.errors import ConfigurationError, TransportError
 from shared.text import printable
 from trigger.transport.kubernetes_access import Access
 from trigger.transport.kubernetes_api import Refusal, is_unknown_certificate
 from trigger.transport.kubernetes_pod import OUT_OF_MEMORY, Container, Pod
-from trigger.transport.protocol import Misdirected
+from trigger.transport.protocol import Leaving, Misdirected, Replaced
 from trigger.transport.runtime_words import lacks_command
 
 _SAID_LIMIT = 400
@@ -164,9 +164,25 @@ def ended(pod: Pod, place: Place) -> TransportError:
     )
 
 
-def replaced(name: str, why: str) -> BackupInterrupted:
+def leaving(pod: Pod, place: Place) -> Leaving:
+    """Tell that the pod is being deleted, so that nothing is begun in it any more."""
+    return Leaving(
+        f"the pod {printable(pod.name, 200)} is being deleted, and a new request waits for its successor",
+        hint=f"{place.kubectl('get', 'pod', pod.name)} shows how it goes; --connect-for is how long to wait.",
+    )
+
+
+def no_successor(name: str, place: Place) -> TransportError:
+    """Tell that a pod that was there is gone, and none has come in its place so far."""
+    return TransportError(
+        f"the pod {printable(name, 200)} is gone, and its successor is not there yet",
+        hint=f"{place.kubectl('get', 'pods')} shows those that are there.",
+    )
+
+
+def replaced(name: str, why: str) -> Replaced:
     """Tell that the pod that was reached is gone, and its request volume with it."""
-    return BackupInterrupted(
+    return Replaced(
         f"the pod {printable(name, 200)} {why}, and its request volume went with it",
         hint="Ask for the backup again. What this one had finished is still in its target.",
     )

@@ -30,7 +30,7 @@ class LocalTransport:
         """Name the folder."""
         return f"the folder {self._folder}"
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start a courier; Misdirected where there is no such folder."""
         if not os.path.isdir(self._folder):
             raise Misdirected(

@@ -25,6 +25,17 @@ class Misdirected(TransportError):
     """
 
 
+class Leaving(TransportError):
+    """The place is about to go: what begins anew waits for its successor, and what goes on there goes on."""
+
+
+class Replaced(TransportError):
+    """The place that was reached before is gone, and what it held with it.
+
+    It is told once: the next run goes to its successor, where there is one.
+    """
+
+
 class Exchange(Protocol):
     """One command that runs beside the daemon. Leaving the context closes it."""
 
@@ -72,10 +83,10 @@ class Transport(Protocol):
     def describe(self) -> str:
         """Name the place in a few words, as in "there is no answer from <the container neo4j>"."""
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start ``neo4j-backup-sidecar`` with ``arguments``, a verb and mostly an id.
 
+        ``begins`` says that it is to begin something, which a place that is about to go isn't asked for.
         Raises TransportError where the place can't be reached now, Misdirected where it isn't there,
-        ConfigurationError where this program lacks what it needs, and BackupInterrupted where the
-        place that was reached before has been replaced by another.
+        Leaving and Replaced as they say, and ConfigurationError where this program lacks what it needs.
         """
