@@ -1,6 +1,6 @@
 """The errors that users meet: a class for each, with its stable code, its exit code and whether a retry is safe."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class BackupError(Exception):
@@ -110,11 +110,15 @@ class WaitTimedOut(BackupError):
 
 
 class SidecarBusy(BackupError):
-    """The sidecar's queue is full."""
+    """The sidecar's queue is full, or it starts nothing more."""
 
     code = "sidecar_busy"
     exit_code = 10
     retryable = True
+
+
+class Drained(SidecarBusy):
+    """The sidecar starts nothing more until its restart, or its pod's successor; then asking again may help."""
 
 
 class BackupInterrupted(BackupError):
@@ -171,3 +175,18 @@ ERRORS: tuple[type[BackupError], ...] = (
 BY_CODE = {error.code: error for error in ERRORS}
 EXHAUSTED_EXIT_CODE = 3
 """What the last attempt of a request ends with, whatever failed it: no further retry is safe to promise."""
+
+
+# Any: a JSON document.
+def error_line(error: BackupError) -> dict[str, Any]:
+    """Give the last line of an answer that says no."""
+    said = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, Drained):
+        said["drained"] = True
+    return {"error": said}

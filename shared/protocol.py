@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.errors import BackupError, RequestRejected
+from shared.errors import RequestRejected
 from shared.text import printable
 from shared.wire import ID_RULE, is_id
 
@@ -190,19 +190,6 @@ class Check(_Read):
     state: str
     message: str
     hint: str = ""
-
-
-def error_line(error: BackupError) -> dict[str, Any]:
-    """Give the last line of an answer that says no."""
-    return {
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.retryable,
-            "exit_code": error.exit_code,
-        }
-    }
 
 
 _EXAMPLE = 'A request looks like {"path": "/backups/nightly", "type": "FULL", "database": "neo4j"}.'

@@ -5,7 +5,8 @@ and sends one line, ``{"verb": …, "id": …, "input": "<that line>"}``.
 The daemon answers with lines of one JSON object each and closes. The last line is always
 ``{"end": {"exit_code": n}}`` or ``{"error": {"code", "message", "hint", "retryable", "exit_code"}}``,
 so that an answer that was cut off can't be taken for a whole one. Where the courier itself has to say no, its
-error has ``"sent": false`` if nothing reached the daemon. The lines before it:
+error has ``"sent": false`` if nothing reached the daemon; a ``sidecar_busy`` has ``"drained": true`` where the
+daemon starts nothing more until its restart. The lines before it:
 
 =========  ==============================================================================
 submit     ``{"status": {…}, "attached": bool}`` once the request is on the disk

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from shared.errors import TransportError
+from shared.errors import TransportError, error_line
 from shared.wire import LINE_LIMIT, REQUEST_LIMIT, SILENCE_SECONDS, SOCKET, Verb, decode, encode
 
 _STDIN, _STDOUT = 0, 1
@@ -141,17 +141,11 @@ def _exit_code(last: bytes) -> int:
 
 
 def _say(error: TransportError, *, sent: bool = True) -> int:
-    said = {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "retryable": error.retryable,
-        "exit_code": error.exit_code,
-        "sent": sent,
-    }
+    line = error_line(error)
+    line["error"]["sent"] = sent
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{error.message}. {error.hint}\n")
-        _write(encode({"error": said}))
+        _write(encode(line))
     return error.exit_code
 
 

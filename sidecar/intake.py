@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from shared.errors import BackupCancelled, BackupError, IdTaken, InternalError, RequestRejected, SidecarBusy
+from shared.errors import BackupCancelled, BackupError, Drained, IdTaken, InternalError, RequestRejected, SidecarBusy
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, MailboxRequest, Submission
 from shared.text import printable
@@ -118,9 +118,7 @@ class Intake:
         after: Document | None = None,
     ) -> Document:
         if self.draining:
-            raise SidecarBusy(
-                "the sidecar is being drained and starts nothing more", hint="Ask again after its restart."
-            )
+            raise Drained("the sidecar is being drained and starts nothing more", hint="Ask again after its restart.")
         self._check(request)
         waiting = len(self._records.queued())
         if waiting >= QUEUE_LIMIT:

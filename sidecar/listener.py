@@ -8,8 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from shared.errors import BackupError, InternalError, RequestRejected
-from shared.protocol import error_line
+from shared.errors import BackupError, InternalError, RequestRejected, error_line
 from shared.wire import REQUEST_LIMIT, SOCKET, WireError, decode, encode
 from sidecar.files import temporary_name
 from sidecar.volume import Volume

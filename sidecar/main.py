@@ -5,8 +5,6 @@ import sys
 
 from shared.wire import TAKES_ID, Verb
 
-REQUESTS = "NEO4J_BACKUP_REQUESTS"
-DEFAULT_REQUESTS = "/backup-requests"
 USAGE_ERROR = 2
 CONFIGURATION_ERROR = 5
 _USAGE = """\
@@ -75,8 +73,9 @@ def _end_by_sigterm() -> None:
 
 def _carry(verb: Verb, request_id: str | None) -> int:
     from sidecar.courier import carry
+    from sidecar.folder_setting import requests_folder
 
-    return carry(verb, request_id, os.environ.get(REQUESTS) or DEFAULT_REQUESTS)
+    return carry(verb, request_id, requests_folder(os.environ))
 
 
 _PLAIN = frozenset(set(Verb) - TAKES_ID)

@@ -1,21 +1,13 @@
 """How one setting's value is read from text, and written as text again."""
 
-import os
 from collections.abc import Callable
 
 from shared.text import printable
 from sidecar.environment import looks_like_secret
+from sidecar.folder_setting import folder
 from sidecar.sizes import jvm_size, parse_size
 
 _SWITCH = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
-
-
-def folder(text: str) -> str:
-    """Read an absolute path and normalise it; ValueError says what would have been right."""
-    if not text.startswith("/") or not text.isprintable() or ".." in text.split("/"):
-        raise ValueError(f"{printable(repr(text), 80)} is no absolute path without '..', such as /data")
-    # normpath keeps two slashes in front.
-    return "/" + os.path.normpath(text).lstrip("/")
 
 
 def folders(text: str) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ from shared.errors import ConfigurationError
 from shared.text import printable
 from sidecar.addresses import parse_addresses
 from sidecar.environment import PREFIX, unknown_variables
+from sidecar.folder_setting import DEFAULT_REQUESTS, REQUESTS, folder
 from sidecar.memory import LEAST_HEAP, LEAST_PAGECACHE
 from sidecar.neo4j_admin.cleaning import clean
 from sidecar.neo4j_admin.options import TABLE, Options, Value, parse
 from sidecar.setting_values import (
     duration_text,
-    folder,
     folders,
     masked_arguments,
     size_of_at_least,
@@ -50,8 +50,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: Annotated[str, _read(folder), Variable(f"{PREFIX}REQUESTS")] = Field(
-        default="/backup-requests", description="the request volume"
+    requests: Annotated[str, _read(folder), Variable(REQUESTS)] = Field(
+        default=DEFAULT_REQUESTS, description="the request volume"
     )
     allowed_roots: Annotated[tuple[str, ...], _read(folders), Variable(f"{PREFIX}ALLOWED_ROOTS", show=":".join)] = (
         Field(default=("/data/backups", "/backups"), description="where targets may lie")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.errors import BY_CODE, BackupError, TransportError
+from shared.errors import BY_CODE, BackupError, Drained, SidecarBusy, TransportError
 from shared.lifecycle import State
 from shared.protocol import Check, Status
 from shared.text import printable
@@ -105,6 +105,8 @@ def read_error(line: Line) -> BackupError | None:
     code, message, hint = found["code"], str(found.get("message", "")), str(found.get("hint", ""))
     if code == TransportError.code:
         return NoDaemon(message, hint=hint, sent=found.get("sent") is not False)
+    if code == SidecarBusy.code and found.get("drained") is True:
+        return Drained(message, hint=hint)
     known = BY_CODE.get(code) or _unknown(found)
     return known(message, hint=hint)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from shared.durations import format_duration
 from shared.errors import (
+    BackupError,
     BackupInterrupted,
     ConfigurationError,
     IdTaken,
@@ -21,7 +22,7 @@ from shared.wire import Verb
 from trigger.answers import Line, NoDaemon, Told, read_check, read_flag, read_status, read_text
 from trigger.clock import Clock
 from trigger.conversation import Conversation, Listener, Overdue
-from trigger.transport.protocol import Misdirected, Transport
+from trigger.transport.protocol import Leaving, Misdirected, Replaced, Transport
 
 _REFUSED = (RequestRejected, IdTaken, SidecarBusy, ConfigurationError)
 _QUICK_SECONDS = 10.0
@@ -81,17 +82,19 @@ class Client:
         """Hand over a request and give its status once it is accepted.
 
         While the answer stays away it is handed over again under the same id and word, and the daemon
-        attaches. Raises what the sidecar refuses it with, and TransportError.
+        attaches. A daemon that is drained, and a place that is about to go, are waited out. Raises what the
+        sidecar refuses it with, and TransportError.
         """
         self.standing = Standing.NO
         given = {"request": dict(request), "word": secrets.token_hex(16), "job": job}
 
         def attempt() -> Submitted:
-            with self._talk.asking(Verb.SUBMIT, request_id, given) as lines:
-                for line in lines:
-                    if (told := read_status(line, request_id)) is not None:
-                        return Submitted(told, read_flag(line, "attached"))
-            raise self._without_status()
+            try:
+                return self._hand_over(request_id, given, begins=True)
+            except Leaving:
+                if not self._is_there(request_id):
+                    raise
+                return self._hand_over(request_id, given, begins=False)
 
         try:
             submitted = self._talk.persist(
@@ -179,27 +182,41 @@ class Client:
         try:
             self.standing = Standing.MAYBE
             return attempt()
-        except _REFUSED:
-            # It would have attached to a request that an earlier attempt had brought in.
-            self.standing = Standing.NO
-            raise
         except BaseException as error:
             # Also a signal's: who is interrupted is told where the request stands.
-            nowhere = not self._talk.sent or isinstance(error, Misdirected)
+            nowhere = not self._talk.sent or isinstance(error, Misdirected | Leaving)
             if nowhere or (isinstance(error, NoDaemon) and not error.sent):
                 self.standing = before
+            elif isinstance(error, _REFUSED):
+                # It would have attached to a request that an earlier attempt had brought in.
+                self.standing = Standing.NO
             raise
 
-    def _one_status(self, verb: Verb, request_id: str) -> Told:
-        def attempt() -> Told:
-            with self._talk.asking(verb, request_id, {}) as lines:
-                for line in lines:
-                    if (told := read_status(line, request_id)) is not None:
-                        return told
-            raise self._without_status()
+    def _hand_over(self, request_id: str, given: Mapping[str, Any], *, begins: bool) -> Submitted:
+        with self._talk.asking(Verb.SUBMIT, request_id, given, begins=begins) as lines:
+            for line in lines:
+                if (told := read_status(line, request_id)) is not None:
+                    return Submitted(told, read_flag(line, "attached"))
+        raise self._without_status()
 
-        self.last = self._read(attempt)
+    def _is_there(self, request_id: str) -> bool:
+        """Say whether a place that is about to go has the request, and handing it over there would begin nothing."""
+        try:
+            status = self._ask_status(Verb.GET, request_id).status
+        except BackupError:
+            return False
+        return not (status.ended and status.retryable)
+
+    def _one_status(self, verb: Verb, request_id: str) -> Told:
+        self.last = self._read(lambda: self._ask_status(verb, request_id))
         return self.last
+
+    def _ask_status(self, verb: Verb, request_id: str) -> Told:
+        with self._talk.asking(verb, request_id, {}) as lines:
+            for line in lines:
+                if (told := read_status(line, request_id)) is not None:
+                    return told
+        raise self._without_status()
 
     def _read(self, attempt: Callable[[], T]) -> T:
         return self._talk.persist(attempt, limit=self._patience.connect_for, first_contact=True)
@@ -221,6 +238,10 @@ class Client:
                     self._hear(told)
                     if told.status.ended:
                         return told
+        except Replaced as error:
+            if self.standing is Standing.YES:
+                raise BackupInterrupted(error.message, hint=error.hint) from error
+            raise
         except TransportError as error:
             if not heard:
                 raise

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from shared.durations import format_duration
-from shared.errors import TransportError
+from shared.errors import BackupError, Drained, TransportError
 from shared.text import printable
 from shared.wire import Verb, encode
 from trigger.answers import Line, Told, read_error, read_line
@@ -22,6 +22,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 BACKOFF_SECONDS = 15.0
 """The longest pause between two attempts."""
 _STDERR_SHOWN = 300
+_PASSING = (TransportError, Drained)
+"""What may be otherwise after a while."""
 _T = TypeVar("_T")
 
 
@@ -31,8 +33,8 @@ class Listener(Protocol):
     def status(self, told: Told) -> None:
         """Hear a status, also one that is as the one before."""
 
-    def trouble(self, error: TransportError, again_in: float) -> None:
-        """Hear that the sidecar can't be reached, or was lost, and is asked again in so many seconds."""
+    def trouble(self, error: BackupError, again_in: float) -> None:
+        """Hear why there is no answer now, or no more, and that it is asked for again in so many seconds."""
 
     def waiting(self) -> None:
         """Be called about once a second."""
@@ -59,29 +61,31 @@ class Conversation:
         return printable(self._transport.describe(), 300)
 
     @contextmanager
-    def asking(self, verb: Verb, request_id: str | None, given: Mapping[str, Any]) -> Iterator[Iterator[Line]]:
-        """Ask, and give the answer's lines up to its ``end``.
+    def asking(
+        self, verb: Verb, request_id: str | None, given: Mapping[str, Any], *, begins: bool = False
+    ) -> Iterator[Iterator[Line]]:
+        """Ask, and give the answer's lines up to its ``end``; ``begins`` as a transport has it.
 
         The lines raise the error that the answer ends with, and TransportError where it is cut off, is
         unfit or stays away. Leaving the context hangs up.
         """
         self.sent = False
-        with self._transport.run([verb] if request_id is None else [verb, request_id]) as exchange:
+        with self._transport.run([verb] if request_id is None else [verb, request_id], begins=begins) as exchange:
             self.sent = True
             # Also where a verb takes nothing: the courier reads one line before it asks the daemon.
             exchange.send(encode(given))
             yield self._lines(exchange)
 
     def persist(self, attempt: Callable[[], _T], *, limit: float, first_contact: bool) -> _T:
-        """Make ``attempt`` until it raises no TransportError, with growing pauses, for ``limit`` seconds.
+        """Make ``attempt`` until it raises nothing that may pass, with growing pauses, for ``limit`` seconds.
 
-        At the first contact a place that isn't there is told at once.
+        TransportError and Drained may. At the first contact a place that isn't there is told at once.
         """
         began = self._clock.now()
         growing = wait_random_exponential(multiplier=1, max=BACKOFF_SECONDS, min=0.2)
 
         def is_worth_it(error: BaseException) -> bool:
-            return isinstance(error, TransportError) and not (first_contact and isinstance(error, Misdirected))
+            return isinstance(error, _PASSING) and not (first_contact and isinstance(error, Misdirected))
 
         def wait(state: RetryCallState) -> float:
             return max(0.0, min(growing(state), began + limit - self._clock.now()))
@@ -90,7 +94,7 @@ class Conversation:
             return self._clock.now() - began >= limit
 
         def tell(state: RetryCallState) -> None:
-            if state.outcome is not None and isinstance(error := state.outcome.exception(), TransportError):
+            if state.outcome is not None and isinstance(error := state.outcome.exception(), _PASSING):
                 self._listener.trouble(error, state.upcoming_sleep)
 
         retrying = Retrying(
@@ -103,8 +107,10 @@ class Conversation:
         )
         try:
             return retrying(attempt)
-        except TransportError as error:
+        except _PASSING as error:
             if is_worth_it(error) and (took := self._clock.now() - began) >= 1:
+                if isinstance(error, Drained):
+                    raise Drained(f"{error.message}, for {format_duration(took)} now", hint=error.hint) from error
                 message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
                 raise TransportError(message, hint=error.hint) from error
             raise

@@ -1,7 +1,7 @@
 """What is shown while a backup goes on: on a terminal a live line, elsewhere a line for each change."""
 
 from shared.durations import format_duration
-from shared.errors import TransportError
+from shared.errors import BackupError, Drained
 from shared.lifecycle import ResultState
 from shared.protocol import Result, Status
 from shared.sizes import format_size
@@ -10,6 +10,7 @@ from trigger.answers import Told
 from trigger.clock import Clock
 from trigger.summary import told_result
 from trigger.terminal import Terminal
+from trigger.transport.protocol import Leaving
 
 QUIET_SECONDS = 5.0
 """A stream that is lost and found again within this isn't worth a line."""
@@ -27,7 +28,7 @@ class Progress:
         self._name = name
         self._status: Status | None = None
         self._heard_at = self._state_since = clock.now()
-        self._error: TransportError | None = None
+        self._error: BackupError | None = None
         self._told_at: float | None = None
 
     def status(self, told: Told) -> None:
@@ -46,14 +47,14 @@ class Progress:
         if not after.ended:
             self.waiting()
 
-    def trouble(self, error: TransportError, again_in: float) -> None:
+    def trouble(self, error: BackupError, again_in: float) -> None:
         """Tell of an outage that lasts, at its first contact at once."""
         self._error = error
         now = self._clock.now()
         lasting = self._status is None or now - self._heard_at + again_in >= QUIET_SECONDS
         if lasting and (self._told_at is None or now - self._told_at >= AGAIN_SECONDS):
             self._told_at = now
-            self._terminal.line(f"No contact: {printable(error.message)}; asking again")
+            self._terminal.line(f"{_lead(error)}: {printable(error.message)}; asking again")
         self.waiting()
 
     def waiting(self) -> None:
@@ -68,7 +69,7 @@ class Progress:
     def _now(self) -> str:
         since = self._clock.now() - self._heard_at
         if self._error is not None:
-            what = f"no contact for {format_duration(since)}: {printable(self._error.message)}"
+            what = f"{_lead(self._error).lower()} for {format_duration(since)}: {printable(self._error.message)}"
         elif self._status is None:
             what = f"asking for {format_duration(since)}"
         else:
@@ -88,11 +89,11 @@ class Asking:
     def status(self, told: Told) -> None:
         """Hear a status, which is the answer and not ours to show."""
 
-    def trouble(self, error: TransportError, again_in: float) -> None:
+    def trouble(self, error: BackupError, again_in: float) -> None:
         """Tell what is in the way, once."""
         if self._told != error.message:
             self._told = error.message
-            self._terminal.line(f"No contact: {printable(error.message)}; asking again")
+            self._terminal.line(f"{_lead(error)}: {printable(error.message)}; asking again")
         self.waiting()
 
     def waiting(self) -> None:
@@ -135,6 +136,10 @@ def live(status: Status, since: float, in_state: float, signs: bool) -> str:
         parts.insert(0, format_size(progress.bytes))
     doing = f"{printable(progress.database)}: {printable(progress.stage)}"
     return dot.join([doing, format_duration(progress.elapsed_seconds + since), *parts])
+
+
+def _lead(error: BackupError) -> str:
+    return "Waiting" if isinstance(error, Drained | Leaving) else "No contact"
 
 
 def _stage(status: Status | None) -> tuple[str, str] | None:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.errors import BackupError
-from shared.protocol import error_line
+from shared.errors import BackupError, error_line
 from shared.text import printable
 from trigger.answers import Told
 from trigger.summary import summary

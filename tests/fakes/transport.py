@@ -75,6 +75,7 @@ class FakeTransport:
     ) -> None:
         self.time = time or FakeTime()
         self.asked: list[tuple[str, ...]] = []
+        self.begun: list[bool] = []
         self.exchanges: list[FakeExchange] = []
         self._scripts = deque(tuple(steps) for steps in scripts)
         self._script = script
@@ -83,9 +84,10 @@ class FakeTransport:
         """Name the place."""
         return "the fake place"
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start the next script."""
         self.asked.append(tuple(arguments))
+        self.begun.append(begins)
         steps = tuple(self._script(arguments)) if self._script is not None else self._scripts.popleft()
         if steps and isinstance(steps[0], Break):
             raise steps[0].error

@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import strategies as st
 
-from shared.errors import ERRORS, BackupError, TransportError
-from shared.protocol import error_line
+from shared.errors import ERRORS, BackupError, TransportError, error_line
 from shared.wire import WireError, decode, encode
 from tests.fakes.daemon import END, status, succeeded
 from tests.fakes.time import FakeTime

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.daemon import scripted_daemon
+from tests.fakes.daemon import END, scripted_daemon
 from tests.faults.matrix import Group, fault, faults
 from tests.faults.recording import Recorder, Seen, describe
 from tests.integration.serving import asked, connected, lent, read_all, serving, talk
@@ -69,6 +69,19 @@ def test_without_a_folder_a_courier_says_so(tmp_path: Path) -> None:
         assert "can't be entered" in said.stderr.decode()
 
 
+def test_spaces_around_the_folder_s_name_are_none_of_it_for_a_courier_either(tmp_path: Path) -> None:
+    with scripted_daemon(tmp_path, lambda asked: [END]):
+        said = subprocess.run(
+            [sys.executable, "-I", "-m", "sidecar", "probe"],
+            env={"PATH": os.environ["PATH"], "NEO4J_BACKUP_REQUESTS": f" {tmp_path}/ "},
+            input=b"{}\n",
+            capture_output=True,
+            check=False,
+        )
+
+    assert said.returncode == 0, said.stderr
+
+
 @pytest.mark.parametrize("last", [b'{"end": {"exit_code": 1e999}}', b"[" * 100_000, b'{"error": 7}', b"\xff"])
 def test_an_answer_whose_end_is_none_was_cut_off(tmp_path: Path, last: bytes) -> None:
     with scripted_daemon(tmp_path, lambda asked: [last + b"\n"]):
@@ -107,7 +120,15 @@ def test_a_courier_imports_nothing_that_it_does_not_need(rig: Rig) -> None:
 
     imported = set(said.stderr.decode().split())
     ours = {name for name in imported if name.partition(".")[0] in ("sidecar", "shared", "trigger")}
-    assert ours == {"shared", "shared.errors", "shared.wire", "sidecar", "sidecar.main", "sidecar.courier"}
+    assert ours == {
+        "shared",
+        "shared.errors",
+        "shared.wire",
+        "sidecar",
+        "sidecar.main",
+        "sidecar.courier",
+        "sidecar.folder_setting",
+    }
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names | {"sidecar", "shared"}
     heavy = {"asyncio", "argparse", "dataclasses", "logging", "pathlib", "pydantic", "subprocess", "tempfile"}
     assert imported & heavy == set()

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from shared.errors import ConfigurationError, TransportError
 from tests import kube
 from tests.peers import IMAGE, PROGRAM, until_none
 from tests.relay import relay
 from trigger.transport.kubernetes import KubernetesTransport, Target
 from trigger.transport.kubernetes_access import Access, in_cluster, open_access
 from trigger.transport.kubernetes_errors import NotAllowed
-from trigger.transport.protocol import Misdirected, Silence
+from trigger.transport.protocol import Leaving, Misdirected, Replaced, Silence
 
 pytestmark = pytest.mark.kubernetes
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
@@ -297,15 +297,42 @@ def test_a_pod_that_is_deleted_or_replaced_ends_the_wait(shop: str, cluster: Acc
         with contextlib.suppress(TransportError):
             while exchange.read_line(30) is not None:
                 pass
-    with pytest.raises(BackupInterrupted, match="the pod gone-0 was deleted"):
+    with pytest.raises(Replaced, match="the pod gone-0 was deleted"):
         transport.run(["lines"])
     took = time.monotonic() - began
+    with pytest.raises(TransportError, match="the pod gone-0 is gone, and its successor is not there yet"):
+        transport.run(["lines"])
 
     kube.apply(shop, *kube.peer_documents("gone-0"))
     kube.await_running(shop, "gone-0")
-    with pytest.raises(BackupInterrupted, match="was replaced by another of the same name"):
-        transport.run(["lines"])
+    reach(transport)
+    kube.kubectl("-n", shop, "delete", "pod", "gone-0", "--grace-period=0", "--force")
+    kube.apply(shop, *kube.peer_documents("gone-0"))
+    kube.await_running(shop, "gone-0")
+    with pytest.raises(Replaced, match="was replaced by another of the same name"):
+        transport.run(["lines"], begins=True)
     assert took < 30
+
+
+def test_a_pod_that_is_being_deleted_is_left_for_its_successor_by_what_begins_alone(shop: str, cluster: Access) -> None:
+    lasting = kube.container("neo4j", ["sh", "-c", "trap '' TERM; sleep 3600"])
+    kube.apply(shop, *kube.peer_documents("leaves-0", containers=[lasting], terminationGracePeriodSeconds=120))
+    kube.await_running(shop, "leaves-0")
+    transport = to(cluster, shop, pod="leaves-0")
+    try:
+        with transport.run(["holds"], begins=True) as exchange:
+            assert exchange.read_line(15) == b"holding"
+            kube.kubectl("-n", shop, "delete", "pod", "leaves-0", "--wait=false")
+
+            with pytest.raises(Leaving, match="the pod leaves-0 is being deleted"):
+                transport.run(["lines"], begins=True)
+            with pytest.raises(Silence):
+                exchange.read_line(1)
+
+        reach(transport)
+        reach(to(cluster, shop, pod="leaves-0"))
+    finally:
+        kube.kubectl("-n", shop, "delete", "pod", "leaves-0", "--grace-period=0", "--force")
 
 
 def test_a_container_that_is_killed_for_want_of_memory_is_told_with_what_to_set(shop: str, cluster: Access) -> None:

@@ -25,7 +25,7 @@ class DockerTransport:
         """Name the container."""
         return f"the container {self._container}"
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start a courier; see the protocol for the errors.
 
         Each exchange has a client of its own, so that one after Docker's restart begins anew.

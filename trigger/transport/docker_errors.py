@@ -11,12 +11,11 @@ from urllib3.exceptions import HTTPError
 from shared.errors import TransportError
 from shared.text import printable, without_passwords
 from trigger.transport.protocol import Misdirected
+from trigger.transport.runtime_words import CANT_EXECUTE, lacks_command
 
 FAILURES = (DockerException, HTTPError, OSError)
 """Everything that the docker library lets through; requests' exceptions are OSErrors."""
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-CANT_EXECUTE = frozenset({126, 127})
-"""What a runtime, and a shell, ends with where the command can't be executed or isn't there."""
 RUNTIME_FAILED = b"OCI runtime exec failed"
 """How Docker's own words begin where a shell's exit status would stand; they come on standard output."""
 _SAID_LIMIT = 400
@@ -62,23 +61,29 @@ def not_started(
     if (state := _state(client, container)) is not None:
         return state
     if started is not None and exit_status(client, started) in CANT_EXECUTE:
-        return no_command(f"the container {printable(container, 200)}", command, said)
+        return not_run(f"the container {printable(container, 200)}", command, said)
     return TransportError(
         f"Docker does not run the courier in the container {printable(container, 200)}: {said}",
         hint=f"Try it by hand: docker exec {printable(container, 200)} {command} version",
     )
 
 
-def no_command(place: str, command: str, said: str) -> TransportError:
-    """Tell that ``command`` couldn't be executed; ``said`` is what Docker's runtime said, empty where a shell ran."""
-    if said and not any(word in said for word in ("not found", "no such file", "permission denied")):
-        # Out of processes or memory: that passes.
-        return TransportError(
-            f"{command} can't be started in {place}: {printable(said, _SAID_LIMIT)}",
-            hint="The container, or the machine, may be out of memory or of processes.",
-        )
+def not_run(place: str, command: str, said: str) -> TransportError:
+    """Tell why ``command`` couldn't be started, by what Docker's runtime said."""
+    if lacks_command(said, command):
+        return no_command(place, command)
+    # Out of processes or memory: that passes.
+    return TransportError(
+        f"{command} can't be started in {place}: {printable(said, _SAID_LIMIT)}",
+        hint="The container, or the machine, may be short of memory or of processes.",
+    )
+
+
+def no_command(place: str, command: str, said: str = "") -> TransportError:
+    """Tell that ``command`` isn't there or can't be executed; ``said`` is what a shell in its place said."""
+    shown = f": {printable(said, _SAID_LIMIT)}" if said else ""
     return Misdirected(
-        f"{place} has no {command} that can be executed",
+        f"{place} has no {command} that can be executed{shown}",
         hint="--docker takes the sidecar's container, not Neo4j's own; `docker ps` shows both.",
     )
 

@@ -11,14 +11,12 @@ from docker import APIClient
 
 from shared.errors import TransportError
 from shared.text import printable
-from trigger.transport.docker_errors import CANT_EXECUTE, RUNTIME_FAILED, exit_status, no_command
+from trigger.transport.docker_errors import RUNTIME_FAILED, exit_status, no_command, not_run
 from trigger.transport.frames import Frames, Stream
-from trigger.transport.lines import Lines, Tail
-from trigger.transport.protocol import Silence
+from trigger.transport.lines import Output
+from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
+from trigger.transport.runtime_words import CANT_EXECUTE
 
-SEND_SECONDS = 20.0
-END_SECONDS = 2.0
-"""How long Docker may take to tell an exit status, and a command to end once its input has."""
 _CHUNK = 64 * 1024
 
 
@@ -40,23 +38,19 @@ class DockerExchange:
         self._exec_id = exec_id
         self._place = place
         self._command = command
-        self._exit_status: int | None = None
         self._frames = Frames()
-        self._lines = Lines()
-        self._tail = Tail()
-        self._ended = False
-        self._given = False
+        self._output = Output()
         self._early = self._read_ahead()
 
     @property
     def exit_status(self) -> int | None:
         """Give the exit status, once the output has ended."""
-        return self._exit_status
+        return self._output.exit_status
 
     @property
     def stderr(self) -> str:
         """Give the last of standard error."""
-        return self._tail.text()
+        return self._output.stderr.text()
 
     def send(self, data: bytes) -> None:
         """Write to standard input."""
@@ -75,30 +69,22 @@ class DockerExchange:
 
     def read_line(self, timeout: float) -> bytes | None:
         """Give the next line; see the protocol."""
-        deadline = time.monotonic() + timeout
         early, self._early = self._early, b""
         self._feed(early)
-        while (line := self._lines.take()) is None and not self._ended:
-            left = deadline - time.monotonic()
-            if not self._receive(max(0.01, left)) or left <= 0:
-                line = self._lines.take()
-                if line is None:
-                    raise Silence
-                break
+        first = not self._output.given
+        line = self._output.read_line(timeout, self._receive)
         if line is None:
-            self._exit_status = self._await_exit()
-            if self._exit_status in CANT_EXECUTE and not self._given:
-                raise no_command(self._place, self._command, "")
-            return None
-        if not self._given and line.startswith(RUNTIME_FAILED):
-            raise no_command(self._place, self._command, line.decode("utf-8", "replace"))
-        self._given = True
+            self._output.exit_status = self._await_exit()
+            if self._output.exit_status in CANT_EXECUTE and first:
+                raise no_command(self._place, self._command, self.stderr.strip())
+        elif first and line.startswith(RUNTIME_FAILED):
+            raise not_run(self._place, self._command, line.decode("utf-8", "replace"))
         return line
 
     def close(self) -> None:
         """End standard input, wait a moment for the command's end, and close the connection."""
         try:
-            if not self._ended and not isinstance(self._socket, ssl.SSLSocket):
+            if not self._output.ended and not isinstance(self._socket, ssl.SSLSocket):
                 # Half of it first: so the command is seen to end. TLS has no half; Docker ends the input then too.
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_WR)
@@ -134,23 +120,23 @@ class DockerExchange:
 
     def _receive(self, timeout: float) -> bool:
         """Take in what comes within ``timeout``; say whether anything did."""
-        self._socket.settimeout(timeout)
+        self._socket.settimeout(max(0.01, timeout))
         try:
             chunk = self._socket.recv(_CHUNK)
         except TimeoutError:
             return False
         except OSError as error:
             raise self._broken(error) from error
-        self._ended = not chunk
+        self._output.ended = not chunk
         self._feed(chunk)
         return True
 
     def _feed(self, chunk: bytes) -> None:
         for stream, piece in self._frames.feed(chunk):
             if stream is Stream.STDERR:
-                self._tail.feed(piece)
+                self._output.stderr.feed(piece)
             else:
-                self._lines.feed(piece)
+                self._output.stdout.feed(piece)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + END_SECONDS

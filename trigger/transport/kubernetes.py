@@ -37,8 +37,8 @@ class Target:
 class KubernetesTransport:
     """Runs couriers in ``target``; ``tell`` takes a sentence for a person where there is one to say.
 
-    The pod is looked at before the first exchange, and again only after one that went wrong: the API
-    server has others to serve.
+    The pod is looked at before the first exchange, before what begins something, and again only after an exchange
+    that went wrong: the API server has others to serve.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class KubernetesTransport:
         self._opened: Cluster | None = None
         self._pod: Pod | None = None
         self._reached: Pod | None = None
+        self._seen: Pod | None = None
         self._in_doubt = True
 
     def describe(self) -> str:
@@ -65,18 +66,21 @@ class KubernetesTransport:
         name = self._target.pod if pod is None else pod.name
         return f"the pod {name}" if name is not None else f"the pod with {self._target.selector}"
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start a courier; see the protocol for the errors."""
         cluster = self._cluster()
         from trigger.transport.kubernetes_exchange import KubernetesExchange
 
         pod = self._pod
-        if pod is None or self._in_doubt:
-            pod = self._look(cluster)
+        if pod is None or self._in_doubt or begins:
+            pod = self._look(cluster, begins=begins)
+        # Until it has begun: whatever it is refused with may be mended by another look.
+        self._in_doubt = True
         stream = cluster.exec(pod.name, [*self._command, *arguments])
         if stream is None:
-            self._look(cluster)
+            self._look(cluster, begins=begins)
             raise TransportError(f"the pod {printable(pod.name)} was not there for a moment")
+        self._in_doubt = False
 
         def heard() -> None:
             self._reached = pod
@@ -104,15 +108,17 @@ class KubernetesTransport:
             self._opened = Cluster(self._find, self._target.namespace, self._target.container)
         return self._opened
 
-    def _look(self, cluster: "Cluster") -> Pod:
+    def _look(self, cluster: "Cluster", *, begins: bool = False) -> Pod:
         """Give the pod as it is now, its container running; raises where it isn't, or isn't the one we knew."""
-        from trigger.transport.kubernetes_errors import ended, no_container, not_running, replaced
+        from trigger.transport.kubernetes_errors import ended, leaving, no_container, not_running
 
         self._in_doubt = True
         place, reached = cluster.place, self._reached
-        pod = self._choose(cluster) if reached is None else self._find_again(cluster, reached)
+        pod = self._seen = self._choose(cluster) if reached is None else self._find_again(cluster, reached)
         if pod.ended:
-            raise ended(pod, place) if reached is None else replaced(pod.name, f"has ended ({pod.ended})")
+            raise ended(pod, place) if reached is None else self._gone(pod.name, f"has ended ({pod.ended})")
+        if pod.leaving and begins:
+            raise leaving(pod, place)
         if pod.container is None:
             raise no_container(pod, place)
         if not pod.container.running:
@@ -122,35 +128,42 @@ class KubernetesTransport:
         return pod
 
     def _choose(self, cluster: "Cluster") -> Pod:
-        from trigger.transport.kubernetes_errors import no_match, no_pod, several
+        from trigger.transport.kubernetes_errors import no_match, no_pod, no_successor, several
 
         target, place = self._target, cluster.place
         if target.pod is not None:
             document = cluster.pod(target.pod)
-            if document is None:
-                raise no_pod(target.pod, place)
-            return read_pod(document, target.container)
-        selector = target.selector or ""
-        found = [read_pod(document, target.container) for document in cluster.pods(selector, _LISTED)]
-        match found:
-            case []:
-                raise no_match(selector, place)
+            found = [] if document is None else [read_pod(document, target.container)]
+        else:
+            documents = cluster.pods(target.selector or "", _LISTED)
+            found = [read_pod(document, target.container) for document in documents]
+        # What has ended may lie there for long after its successor has come.
+        match [pod for pod in found if not pod.ended] or found[:1]:
             case [pod]:
                 return pod
-            case _:
+            case [] if self._seen is not None:
+                raise no_successor(self._seen.name, place)
+            case []:
+                raise no_pod(target.pod, place) if target.pod is not None else no_match(target.selector or "", place)
+            case living:
                 # Never whichever is ready: attempts and differentials have to meet the same volume.
-                raise several([pod.name for pod in found], selector, place)
+                raise several([pod.name for pod in living], target.selector or "", place)
 
     def _find_again(self, cluster: "Cluster", reached: Pod) -> Pod:
-        from trigger.transport.kubernetes_errors import replaced
-
         document = cluster.pod(reached.name)
         if document is None:
-            raise replaced(reached.name, "was deleted")
+            raise self._gone(reached.name, "was deleted")
         pod = read_pod(document, self._target.container)
         if pod.uid != reached.uid:
-            raise replaced(reached.name, "was replaced by another of the same name")
+            raise self._gone(reached.name, "was replaced by another of the same name")
         return pod
+
+    def _gone(self, name: str, why: str) -> TransportError:
+        """Forget the pod that was reached, and tell that it is gone."""
+        from trigger.transport.kubernetes_errors import replaced
+
+        self._reached = self._pod = None
+        return replaced(name, why)
 
     def _remark(self, pod: Pod, cluster: "Cluster") -> None:
         """Say which pod was taken, and that its container was restarted since the last look."""

@@ -6,16 +6,14 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from shared.errors import ConfigurationError, TransportError
 from shared.text import printable
 from trigger.transport.kubernetes_access import Access
 from trigger.transport.kubernetes_api import Refusal, is_unknown_certificate
 from trigger.transport.kubernetes_pod import OUT_OF_MEMORY, Container, Pod
-from trigger.transport.protocol import Misdirected
+from trigger.transport.protocol import Leaving, Misdirected, Replaced
+from trigger.transport.runtime_words import lacks_command
 
-CANT_EXECUTE = frozenset({126, 127})
-"""What a runtime, and a shell, ends with where the command can't be executed or isn't there."""
-_NO_COMMAND = ("executable file not found", "no such file or directory", "permission denied")
 _SAID_LIMIT = 400
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
@@ -166,9 +164,25 @@ def ended(pod: Pod, place: Place) -> TransportError:
     )
 
 
-def replaced(name: str, why: str) -> BackupInterrupted:
+def leaving(pod: Pod, place: Place) -> Leaving:
+    """Tell that the pod is being deleted, so that nothing is begun in it any more."""
+    return Leaving(
+        f"the pod {printable(pod.name, 200)} is being deleted, and a new request waits for its successor",
+        hint=f"{place.kubectl('get', 'pod', pod.name)} shows how it goes; --connect-for is how long to wait.",
+    )
+
+
+def no_successor(name: str, place: Place) -> TransportError:
+    """Tell that a pod that was there is gone, and none has come in its place so far."""
+    return TransportError(
+        f"the pod {printable(name, 200)} is gone, and its successor is not there yet",
+        hint=f"{place.kubectl('get', 'pods')} shows those that are there.",
+    )
+
+
+def replaced(name: str, why: str) -> Replaced:
     """Tell that the pod that was reached is gone, and its request volume with it."""
-    return BackupInterrupted(
+    return Replaced(
         f"the pod {printable(name, 200)} {why}, and its request volume went with it",
         hint="Ask for the backup again. What this one had finished is still in its target.",
     )
@@ -191,18 +205,24 @@ def restarted(pod: Pod, container: Container, place: Place) -> str:
 
 
 def not_started(said: str, command: str, pod: str, place: Place) -> TransportError:
-    """Tell why ``command`` didn't start: ``said`` came from the node, where a shell ran it is empty."""
+    """Tell why ``command`` didn't start: ``said`` came from the node."""
     where = f"the container {place.container} of the pod {pod}"
     if "container not found" in said:
         return TransportError(f"{where} is not running", hint=f"{place.kubectl('describe', 'pod', pod)} shows why.")
-    if said and not any(words in said for words in _NO_COMMAND):
-        # Out of processes or memory, or the node: that passes.
-        return TransportError(
-            f"{command} can't be started in {where}: {printable(said, _SAID_LIMIT)}",
-            hint="The container, or its node, may be out of memory or of processes.",
-        )
+    if lacks_command(said, command):
+        return no_command(command, pod, place)
+    by_hand = place.kubectl("exec", pod, "-c", place.container, "--", command, "version")
+    return TransportError(
+        f"{command} can't be started in {where}: {printable(said, _SAID_LIMIT)}",
+        hint=f"The container, or its node, may be short of memory or of processes. By hand: {by_hand}",
+    )
+
+
+def no_command(command: str, pod: str, place: Place, said: str = "") -> TransportError:
+    """Tell that ``command`` isn't there or can't be executed; ``said`` is what a shell in its place said."""
+    shown = f": {printable(said, _SAID_LIMIT)}" if said else ""
     return Misdirected(
-        f"{where} has no {command} that can be executed",
+        f"the container {place.container} of the pod {pod} has no {command} that can be executed{shown}",
         hint="--container takes the sidecar's container, not Neo4j's own.",
     )
 

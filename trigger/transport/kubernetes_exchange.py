@@ -14,13 +14,11 @@ from shared.errors import TransportError
 from shared.text import printable
 from shared.wire import HEARTBEAT_SECONDS
 from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES
-from trigger.transport.kubernetes_errors import CANT_EXECUTE, Place, not_started
-from trigger.transport.lines import Lines, Tail
-from trigger.transport.protocol import Silence
+from trigger.transport.kubernetes_errors import Place, no_command, not_started
+from trigger.transport.lines import Output
+from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
+from trigger.transport.runtime_words import CANT_EXECUTE
 
-SEND_SECONDS = 20.0
-END_SECONDS = 2.0
-"""How long a command may take to end once its input has."""
 _CHUNK = 16 * 1024
 _STATUS_LIMIT = 64 * 1024
 
@@ -54,25 +52,21 @@ class KubernetesExchange:
         self._command = command
         self._heard = heard
         self._doubt = doubt
-        self._exit_status: int | None = None
-        self._lines = Lines()
-        self._tail = Tail()
+        self._output = Output()
         self._status = b""
         self._channel: int = Channel.STDOUT
-        self._ended = False
-        self._given = False
         self._letting_go = False
         self._last_heard = time.monotonic()
 
     @property
     def exit_status(self) -> int | None:
         """Give the exit status, once the output has ended."""
-        return self._exit_status
+        return self._output.exit_status
 
     @property
     def stderr(self) -> str:
         """Give the last of standard error."""
-        return self._tail.text()
+        return self._output.stderr.text()
 
     def send(self, data: bytes) -> None:
         """Write to standard input; see the protocol."""
@@ -92,26 +86,18 @@ class KubernetesExchange:
 
     def read_line(self, timeout: float) -> bytes | None:
         """Give the next line; see the protocol."""
-        deadline = time.monotonic() + timeout
-        while (line := self._lines.take()) is None and not self._ended:
-            left = deadline - time.monotonic()
-            if not self._receive(max(0.01, left)) or left <= 0:
-                line = self._lines.take()
-                if line is None:
-                    raise Silence
-                break
+        first = not self._output.given
+        line = self._output.read_line(timeout, self._receive)
         if line is None:
             self._conclude()
-            return None
-        if not self._given:
-            self._given = True
+        elif first:
             self._heard()
         return line
 
     def close(self) -> None:
         """End standard input, wait a moment for the command's end, and close the connection."""
         try:
-            if not self._ended and self._stream.connected:
+            if not self._output.ended and self._stream.connected:
                 if time.monotonic() - self._last_heard > HEARTBEAT_SECONDS:
                     self._doubt()
                 self._end_input()
@@ -140,12 +126,12 @@ class KubernetesExchange:
         with contextlib.suppress(TransportError, *FAILURES):
             self._stream.settimeout(END_SECONDS)
             self._stream.send_binary(bytes([Channel.CLOSE, Channel.STDIN]))
-            while not self._ended and (left := deadline - time.monotonic()) > 0:
-                self._receive(max(0.01, left))
+            while not self._output.ended and (left := deadline - time.monotonic()) > 0:
+                self._receive(left)
 
     def _receive(self, timeout: float) -> bool:
         """Take in one message that comes within ``timeout``; say whether one did."""
-        self._stream.settimeout(timeout)
+        self._stream.settimeout(max(0.01, timeout))
         try:
             # What came of a frame that isn't whole yet is kept there. The method above this one would answer
             # a close, which fails where the other side has gone, and takes with it that it was one.
@@ -157,7 +143,7 @@ class KubernetesExchange:
         self._last_heard = time.monotonic()
         match frame.opcode:
             case ABNF.OPCODE_CLOSE:
-                self._ended = True
+                self._output.ended = True
             case ABNF.OPCODE_PING:
                 with contextlib.suppress(*FAILURES):
                     self._stream.pong(frame.data)
@@ -173,9 +159,9 @@ class KubernetesExchange:
             case _ if self._letting_go:
                 pass
             case Channel.STDOUT:
-                self._lines.feed(piece)
+                self._output.stdout.feed(piece)
             case Channel.STDERR:
-                self._tail.feed(piece)
+                self._output.stderr.feed(piece)
             case Channel.STATUS:
                 self._status = (self._status + piece)[:_STATUS_LIMIT]
 
@@ -185,16 +171,16 @@ class KubernetesExchange:
             raise self._broken("it ended without the command's exit status")
         try:
             document = json.loads(self._status)
-            self._exit_status = 0 if document.get("status") == "Success" else _exit_code(document)
+            self._output.exit_status = 0 if document.get("status") == "Success" else _exit_code(document)
             said = str(document.get("message") or "")
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise self._broken("the command's exit status can't be read") from error
-        if self._exit_status is None:
+        if self._output.exit_status is None:
             self._doubt()
             raise not_started(said or "no reason given", self._command, self._pod, self._place)
-        if self._exit_status in CANT_EXECUTE and not self._given:
-            raise not_started("", self._command, self._pod, self._place)
-        if self._exit_status != 0:
+        if self._output.exit_status in CANT_EXECUTE and not self._output.given:
+            raise no_command(self._command, self._pod, self._place, self.stderr.strip())
+        if self._output.exit_status != 0:
             self._doubt()
 
     def _broken(self, said: str) -> TransportError:

@@ -41,7 +41,8 @@ class Container:
 class Pod:
     """A pod; ``container`` is None where it has none of that name, ``others`` are those that could be meant.
 
-    ``ended`` says why it will never run again, "" while it may.
+    ``ended`` says why it will never run again, "" while it may; ``leaving`` that it is being deleted, in which its
+    containers may go on for as long as its grace period is.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Pod:
     container: Container | None
     others: tuple[str, ...]
     ended: str
+    leaving: bool
 
 
 def read_pod(document: Document, container: str) -> Pod:
@@ -65,6 +67,7 @@ def read_pod(document: Document, container: str) -> Pod:
         container=None if wanted is None else _container(wanted, status),
         others=tuple(str(one.get("name")) for one in lasting),
         ended=_said(status) if status.get("phase") in _ENDED else "",
+        leaving=bool(metadata.get("deletionTimestamp")),
     )
 
 

@@ -1,10 +1,12 @@
-"""Whole lines out of chunks that are cut anywhere, within limits."""
+"""Whole lines out of chunks that are cut anywhere, within limits and waited for."""
 
+import time
 from collections import deque
+from collections.abc import Callable
 
 from shared.errors import TransportError
 from shared.wire import LINE_LIMIT
-from trigger.transport.protocol import STDERR_LIMIT
+from trigger.transport.protocol import STDERR_LIMIT, Silence
 
 
 class Lines:
@@ -56,3 +58,34 @@ class Tail:
     def text(self) -> str:
         """Give what is kept as text; bytes that are none are shown as such."""
         return self._kept.decode("utf-8", "replace")
+
+
+class Output:
+    """What one command says: standard output line by line, of standard error the last.
+
+    ``ended`` is for who fills it to set; ``exit_status`` too, once it has.
+    """
+
+    def __init__(self) -> None:
+        self.stdout = Lines()
+        self.stderr = Tail()
+        self.ended = False
+        self.given = False
+        """Whether a line was given."""
+        self.exit_status: int | None = None
+
+    def read_line(self, timeout: float, receive: Callable[[float], bool]) -> bytes | None:
+        """Give the next line, None after the last; raises Silence where ``timeout`` seconds bring none.
+
+        ``receive`` takes in what comes within so many seconds and says whether anything did.
+        """
+        deadline = time.monotonic() + timeout
+        while (line := self.stdout.take()) is None and not self.ended:
+            left = deadline - time.monotonic()
+            if not receive(max(0.0, left)) or left <= 0:
+                line = self.stdout.take()
+                if line is None and not self.ended:
+                    raise Silence
+                break
+        self.given = self.given or line is not None
+        return line

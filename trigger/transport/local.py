@@ -12,13 +12,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from shared.errors import TransportError
-from trigger.transport.lines import Lines, Tail
-from trigger.transport.protocol import Exchange, Misdirected, Silence
+from trigger.transport.lines import Output
+from trigger.transport.protocol import END_SECONDS, SEND_SECONDS, Exchange, Misdirected
 
 COMMAND = (sys.executable, "-I", "-m", "sidecar")
-SEND_SECONDS = 20.0
-END_SECONDS = 2.0
-"""How long a command may live once its output, or its input, has ended."""
 _CHUNK = 64 * 1024
 
 
@@ -33,7 +30,7 @@ class LocalTransport:
         """Name the folder."""
         return f"the folder {self._folder}"
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start a courier; Misdirected where there is no such folder."""
         if not os.path.isdir(self._folder):
             raise Misdirected(
@@ -70,8 +67,7 @@ class LocalExchange:
             _pipe(self._process.stdout),
             _pipe(self._process.stderr),
         )
-        self._lines = Lines()
-        self._tail = Tail()
+        self._output = Output()
         self._reading = selectors.DefaultSelector()
         for pipe in (self._stdout, self._stderr):
             os.set_blocking(pipe.fileno(), False)
@@ -81,13 +77,12 @@ class LocalExchange:
     @property
     def exit_status(self) -> int | None:
         """Give the exit status, once the output has ended."""
-        status = self._process.returncode
-        return status if status is None or status >= 0 else 128 - status
+        return self._output.exit_status
 
     @property
     def stderr(self) -> str:
         """Give the last of standard error."""
-        return self._tail.text()
+        return self._output.stderr.text()
 
     def send(self, data: bytes) -> None:
         """Write to standard input, and go on reading meanwhile: a command that talks first must not block us."""
@@ -113,16 +108,9 @@ class LocalExchange:
 
     def read_line(self, timeout: float) -> bytes | None:
         """Give the next line; see the protocol."""
-        deadline = time.monotonic() + timeout
-        while (line := self._lines.take()) is None and self._stdout in self._reading.get_map():
-            left = deadline - time.monotonic()
-            if not self._pump(max(0.0, left)) or left <= 0:
-                line = self._lines.take()
-                if line is None:
-                    raise Silence
-                return line
+        line = self._output.read_line(timeout, self._pump)
         if line is None:
-            self._await_exit()
+            self._output.exit_status = self._await_exit()
         return line
 
     def close(self) -> None:
@@ -160,19 +148,22 @@ class LocalExchange:
             chunk = os.read(key.fd, _CHUNK)
             if not chunk:
                 self._reading.unregister(key.fileobj)
+                self._output.ended = self._output.ended or key.fileobj is self._stdout
             elif key.fileobj is self._stdout:
-                self._lines.feed(chunk)
+                self._output.stdout.feed(chunk)
             else:
-                self._tail.feed(chunk)
+                self._output.stderr.feed(chunk)
         return bool(ready)
 
-    def _await_exit(self) -> None:
+    def _await_exit(self) -> int | None:
         deadline = time.monotonic() + END_SECONDS
         while self._stderr in self._reading.get_map() and time.monotonic() < deadline:
             if not self._pump(0.05) and self._process.poll() is not None:
                 break
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, deadline - time.monotonic()))
+        status = self._process.returncode
+        return status if status is None or status >= 0 else 128 - status
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

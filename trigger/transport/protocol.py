@@ -8,6 +8,10 @@ from shared.errors import TransportError
 
 STDERR_LIMIT = 8 * 1024
 """Bytes of standard error that an exchange keeps, the last ones."""
+SEND_SECONDS = 20.0
+"""How long a command may take to read what it is sent."""
+END_SECONDS = 2.0
+"""How long a command may live once its output, or its input, has ended."""
 
 
 class Silence(Exception):
@@ -18,6 +22,17 @@ class Misdirected(TransportError):
     """What was named isn't there, or isn't ours to use.
 
     At the first contact asking again mends nothing; once it was reached, it may be on its way back.
+    """
+
+
+class Leaving(TransportError):
+    """The place is about to go: what begins anew waits for its successor, and what goes on there goes on."""
+
+
+class Replaced(TransportError):
+    """The place that was reached before is gone, and what it held with it.
+
+    It is told once: the next run goes to its successor, where there is one.
     """
 
 
@@ -68,10 +83,10 @@ class Transport(Protocol):
     def describe(self) -> str:
         """Name the place in a few words, as in "there is no answer from <the container neo4j>"."""
 
-    def run(self, arguments: Sequence[str]) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
         """Start ``neo4j-backup-sidecar`` with ``arguments``, a verb and mostly an id.
 
+        ``begins`` says that it is to begin something, which a place that is about to go isn't asked for.
         Raises TransportError where the place can't be reached now, Misdirected where it isn't there,
-        ConfigurationError where this program lacks what it needs, and BackupInterrupted where the
-        place that was reached before has been replaced by another.
+        Leaving and Replaced as they say, and ConfigurationError where this program lacks what it needs.
         """

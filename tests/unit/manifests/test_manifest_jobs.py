@@ -6,6 +6,7 @@ import click
 import pytest
 import yaml
 
+from shared.durations import parse_duration
 from shared.errors import ERRORS
 from tests.manifests import (
     MANIFESTS,
@@ -23,6 +24,9 @@ from tests.pages import Page
 from trigger.cli import cli
 
 WRONG_USAGE = 2
+CHART_GRACE_SECONDS = 3600
+"""terminationGracePeriodSeconds of the official chart's StatefulSet. Source: neo4j-statefulset.yaml, chart 5.26."""
+STARTS_WITHIN = 15 * 60
 
 
 def test_a_job_s_settings_are_there_by_the_name_it_asks_for(objects: list[Document]) -> None:
@@ -49,6 +53,15 @@ def test_what_a_job_sets_is_what_the_command_takes(objects: list[Document], monk
             )
         assert context.params["path"]
         assert spec["activeDeadlineSeconds"] > context.params["timeout"]
+
+
+def test_a_job_s_tries_outlast_a_pod_that_takes_its_whole_grace_period_to_go(objects: list[Document]) -> None:
+    for spec in job_specs(objects).values():
+        waits = parse_duration(settings(objects, spec)["NEO4J_BACKUP_TRIGGER_CONNECT_FOR"])
+
+        in_all = waits * (spec["backoffLimit"] + 1)
+
+        assert CHART_GRACE_SECONDS + STARTS_WITHIN <= in_all < spec["activeDeadlineSeconds"]
 
 
 def test_a_job_says_which_pod_and_one_way_alone(objects: list[Document]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sidecar.folder_setting import requests_folder
 from sidecar.neo4j_admin.options import BY_NAME, TABLE
 from sidecar.settings import VARIABLES, Settings, describe, documented, load, print_settings
 
@@ -241,3 +242,11 @@ def test_the_settings_read_only_what_they_are_handed(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NEO4J_BACKUP_DATA", str(tmp_path))
 
     assert load({}).settings.data == "/data"
+
+
+@pytest.mark.parametrize("text", ["/requests", " /requests/ ", "//requests", "", "  ", "requests", "/a/../b", "/a\nb"])
+def test_couriers_look_for_the_request_volume_where_the_daemon_does(text: str) -> None:
+    environment = {"NEO4J_BACKUP_REQUESTS": text}
+
+    assert requests_folder(environment) == load(environment).settings.requests
+    assert requests_folder({}) == load({}).settings.requests

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared.errors import (
+    BackupError,
     BackupInterrupted,
     ConfigurationError,
+    Drained,
     IdTaken,
     InternalError,
     RequestRejected,
     SidecarBusy,
     TransportError,
     WaitTimedOut,
+    error_line,
 )
 from shared.wire import encode
 from tests.fakes.daemon import status, succeeded
@@ -22,7 +25,7 @@ from tests.fakes.time import FakeTime
 from tests.fakes.transport import END, Break, Exit, FakeTransport, Mutter, Quiet, Say, Step, say
 from trigger.answers import Told
 from trigger.client import Client, Patience, Standing
-from trigger.transport.protocol import Misdirected
+from trigger.transport.protocol import Leaving, Misdirected, Replaced
 
 REQUEST = {"path": "/backups/nightly", "type": "FULL"}
 UNREACHABLE = Break(TransportError("the network is down"))
@@ -46,7 +49,7 @@ class Heard:
         self.statuses.append(told)
         self.at.append(self.time.now())
 
-    def trouble(self, error: TransportError, again_in: float) -> None:
+    def trouble(self, error: BackupError, again_in: float) -> None:
         self.troubles.append(error.message)
         self.at.append(self.time.now())
 
@@ -156,6 +159,92 @@ def test_a_refusal_is_not_asked_again(code: str, kind: type[Exception]) -> None:
 
     assert len(there.transport.asked) == 1
     assert there.heard.troubles == []
+
+
+DRAINED = say(error_line(Drained("the sidecar is being drained", hint="Ask later.")))
+LEAVING = Break(Leaving("the pod neo4j-0 is being deleted"))
+
+
+def test_a_drained_sidecar_is_asked_again_until_its_successor_accepts() -> None:
+    there = talk(DRAINED, DRAINED, accepted())
+
+    submitted = there.client.submit("nightly-1", REQUEST)
+
+    assert submitted.told.status.state == "queued"
+    assert there.heard.troubles == ["the sidecar is being drained"] * 2
+    first, _, third = there.sent()
+    assert first == third
+
+
+def test_a_sidecar_that_stays_drained_is_waited_for_no_longer_than_asked_and_is_busy() -> None:
+    there = always(DRAINED, Patience(connect_for=30))
+    began = there.time.now()
+
+    with pytest.raises(SidecarBusy, match=r"^the sidecar is being drained, for 30s now$") as caught:
+        there.client.submit("nightly-1", REQUEST)
+
+    assert 30 <= there.time.now() - began < 31
+    assert caught.value.hint == "Ask later."
+    assert there.client.standing is Standing.NO
+
+
+def test_nothing_is_begun_in_a_place_that_is_about_to_go_and_its_successor_is_waited_for() -> None:
+    there = talk([LEAVING], UNKNOWN_ID, [LEAVING], [UNREACHABLE], accepted())
+
+    submitted = there.client.submit("nightly-1", REQUEST)
+
+    assert not submitted.attached
+    assert there.transport.asked == [("submit", "nightly-1"), ("get", "nightly-1")] * 2 + [("submit", "nightly-1")]
+    assert there.transport.begun == [True, False, True, False, True]
+    assert there.heard.troubles == ["the pod neo4j-0 is being deleted"] * 2
+
+
+def test_a_request_that_a_place_about_to_go_has_under_way_is_attached_to_there() -> None:
+    there = talk([LEAVING], [*say(status()), *END], [*say(status() | {"attached": True}), *END])
+
+    submitted = there.client.submit("nightly-1", REQUEST, job=True)
+
+    assert submitted.attached
+    assert there.transport.asked[-1] == ("submit", "nightly-1")
+    assert there.transport.begun == [True, False, False]
+
+
+def test_no_attempt_after_a_failure_is_begun_in_a_place_that_is_about_to_go() -> None:
+    failed = status(state="failed", code="backup_interrupted", retryable=True, exit_code=11)
+    there = talk([LEAVING], [*say(failed), *END], accepted())
+
+    there.client.submit("nightly-1", REQUEST, job=True)
+
+    assert there.transport.begun == [True, False, True]
+
+
+def test_a_place_that_stays_about_to_go_leaves_the_request_unaccepted() -> None:
+    leaving = _talk(
+        FakeTransport(script=lambda asked: [LEAVING] if asked[0] == "submit" else UNKNOWN_ID), Patience(connect_for=30)
+    )
+
+    with pytest.raises(TransportError, match="could not be reached for 30s: the pod neo4j-0 is being deleted"):
+        leaving.client.submit("nightly-1", REQUEST)
+
+    assert leaving.client.standing is Standing.NO
+
+
+def test_a_place_that_is_replaced_before_it_accepted_leads_to_its_successor() -> None:
+    there = talk([Exit(137)], [Break(Replaced("the pod neo4j-0 was deleted"))], accepted())
+
+    submitted = there.client.submit("nightly-1", REQUEST)
+
+    assert submitted.told.status.state == "queued"
+    assert there.client.standing is Standing.YES
+
+
+def test_what_is_wrong_here_says_nothing_of_a_request_that_was_handed_over_before() -> None:
+    there = talk([Exit(137)], [Break(ConfigurationError("the token can't be read"))])
+
+    with pytest.raises(ConfigurationError):
+        there.client.submit("nightly-1", REQUEST)
+
+    assert there.client.standing is Standing.MAYBE
 
 
 def test_a_refusal_means_that_no_attempt_before_it_was_accepted() -> None:
@@ -421,7 +510,7 @@ def test_a_request_that_a_restarted_sidecar_does_not_know_was_interrupted() -> N
 
 
 def test_a_transport_that_sees_its_pod_replaced_ends_the_wait() -> None:
-    there = talk(accepted(), [Break(BackupInterrupted("the pod neo4j-0 was replaced"))])
+    there = talk(accepted(), [Break(Replaced("the pod neo4j-0 was replaced"))])
     there.client.submit("nightly-1", REQUEST)
 
     with pytest.raises(BackupInterrupted, match="neo4j-0"):

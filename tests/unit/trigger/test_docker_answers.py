@@ -111,11 +111,14 @@ def test_a_newer_docker_that_refuses_the_start_has_no_such_command(answering: An
         transport.run(["probe"])
 
 
-def test_a_container_that_is_full_of_processes_is_worth_another_try(answering: Answering) -> None:
-    said = b"OCI runtime exec failed: exec failed: unable to start: resource temporarily unavailable\r\n"
+@pytest.mark.parametrize("words", ["resource temporarily unavailable", "chdir to cwd: permission denied"])
+def test_a_container_that_can_not_start_a_program_for_now_is_worth_another_try(
+    answering: Answering, words: str
+) -> None:
+    said = f"OCI runtime exec failed: exec failed: unable to start: {words}\r\n".encode()
     transport = answering(start=UPGRADED + frame(1, said))
 
-    with pytest.raises(TransportError, match="resource temporarily unavailable") as caught:
+    with pytest.raises(TransportError, match=words) as caught:
         lines(transport)
 
     assert not isinstance(caught.value, Misdirected)

@@ -224,21 +224,51 @@ def test_in_a_pod_the_big_library_stays_out(account: str) -> None:
     ("server", "no_proxy", "asked"),
     [
         ("https://cluster.test", "", True),
-        ("https://cluster.test", "cluster.test", False),
-        ("https://api.cluster.test", ".cluster.test", False),
+        ("https://cluster.test", "other.test, ,cluster.test", False),
+        ("https://cluster.test", "CLUSTER.test", False),
         ("https://api.cluster.test", "cluster.test", False),
         ("https://mycluster.test", "cluster.test", True),
+        ("https://api.cluster.test", ".cluster.test", False),
+        ("https://cluster.test", ".cluster.test", True),
+        ("https://api.cluster.test", "*.cluster.test", False),
+        ("https://cluster.test", "*.cluster.test", True),
+        ("https://cluster.test", "*cluster.test", True),
+        ("https://cluster.test:6443", "cluster.test:6443", False),
+        ("https://cluster.test", "cluster.test:443", False),
+        ("https://cluster.test:6443", "cluster.test:443", True),
+        ("https://api.cluster.test:6443", "*.cluster.test:6443", False),
+        ("https://cluster.test", ":443", True),
         ("https://10.96.0.1:443", "192.168.0.0/16, 10.0.0.0/8", False),
         ("https://10.96.0.1:443", "10.0.0.0/16", True),
+        ("https://10.96.0.1:443", "10.0.0.0/x", True),
+        ("https://cluster.test", "10.0.0.0/8", True),
+        ("https://10.96.0.1:443", "10.96.0.1", False),
+        ("https://10.96.0.1:6443", "10.96.0.1:443", True),
+        ("https://[::ffff:10.96.0.1]:443", "10.96.0.1", False),
+        ("https://110.96.0.1:443", "10.96.0.1", True),
         ("https://[fd00::1]:443", "fd00::/8", False),
+        ("https://[fd00::1]:443", "fd00::1", False),
+        ("https://[fd00::1]:443", "[fd00::1]:443", False),
+        ("https://[fd00::1]:6443", "[fd00::1]:443", True),
         ("https://cluster.test", "*", False),
+        ("https://127.0.0.1:6443", "", False),
+        ("https://127.8.0.1:6443", "", False),
+        ("https://[::1]:6443", "", False),
+        ("https://localhost:6443", "", False),
+        ("https://my.localhost:6443", "", True),
         ("http://cluster.test", "", False),
     ],
 )
-def test_the_environment_s_proxy_is_used_but_for_what_it_excepts(server: str, no_proxy: str, asked: bool) -> None:
+def test_the_environment_s_proxy_is_used_where_kubectl_uses_it(server: str, no_proxy: str, asked: bool) -> None:
     found = environment_proxy(urlsplit(server), {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": no_proxy})
 
     assert found == ("http://proxy:3128" if asked else None)
+
+
+def test_of_a_variable_in_both_cases_the_upper_one_holds_as_in_kubectl() -> None:
+    environment = {"HTTPS_PROXY": "http://upper:1", "https_proxy": "http://lower:2"}
+
+    assert environment_proxy(urlsplit("https://cluster.test"), environment) == "http://upper:1"
 
 
 def test_a_proxy_is_named_by_its_address_or_its_name_and_port() -> None:

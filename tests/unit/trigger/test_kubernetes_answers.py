@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from shared.errors import BackupInterrupted, ConfigurationError, TransportError
+from shared.errors import ConfigurationError, TransportError
 from tests.fakes.api_server import (
     CLOSE,
     STDERR,
@@ -23,7 +24,7 @@ from tests.fakes.api_server import (
 )
 from trigger.transport.kubernetes import KubernetesTransport, Target
 from trigger.transport.kubernetes_errors import NotAllowed
-from trigger.transport.protocol import Misdirected, Silence
+from trigger.transport.protocol import Leaving, Misdirected, Replaced, Silence
 
 pytest.importorskip("websocket")
 
@@ -41,8 +42,8 @@ class Scripted:
         self.told: list[str] = []
         self.transport = KubernetesTransport(target, tell=self.told.append, find=lambda: access_to(address))
 
-    def lines(self) -> list[bytes]:
-        with self.transport.run(["probe"]) as exchange:
+    def lines(self, *, begins: bool = False) -> list[bytes]:
+        with self.transport.run(["probe"], begins=begins) as exchange:
             found = []
             while (line := exchange.read_line(5)) is not None:
                 found.append(line)
@@ -205,7 +206,7 @@ def test_a_pod_that_was_reached_and_is_gone_ends_the_wait(answering: Answering, 
     with pytest.raises(TransportError):
         scripted.lines()
 
-    with pytest.raises(BackupInterrupted, match=words):
+    with pytest.raises(Replaced, match=words):
         scripted.lines()
 
 
@@ -218,12 +219,114 @@ def test_a_pod_that_was_never_reached_may_be_replaced(answering: Answering) -> N
     assert scripted.lines() == [b"done"]
 
 
+def ended_pod(name: str) -> dict[str, Any]:
+    return {**pod(name, f"of-{name}"), "status": {"phase": "Failed", "reason": "Evicted"}}
+
+
+def leaving_pod() -> Says:
+    document = pod()
+    document["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+    return Says(body=document)
+
+
+def test_a_pod_that_was_reached_and_is_gone_is_told_once_and_its_successor_found(answering: Answering) -> None:
+    scripted = answering(THERE, ENDS, Says(body=pod(uid="u2")), Says(body=pod(uid="u2")), ENDS)
+    scripted.lines()
+
+    with pytest.raises(Replaced):
+        scripted.lines(begins=True)
+
+    assert scripted.lines(begins=True) == [b"done"]
+
+
+def test_in_a_pod_that_is_being_deleted_nothing_is_begun_and_all_else_goes_on(answering: Answering) -> None:
+    scripted = answering(leaving_pod(), leaving_pod(), ENDS, ENDS)
+
+    with pytest.raises(Leaving, match="the pod neo4j-0 is being deleted, and a new request waits") as error:
+        scripted.lines(begins=True)
+
+    assert "`kubectl -n shop get pod neo4j-0`" in error.value.hint
+    assert scripted.lines() == [b"done"]
+    assert scripted.lines() == [b"done"]
+
+
+def test_a_pod_that_is_being_deleted_is_seen_though_it_was_looked_at_before(answering: Answering) -> None:
+    scripted = answering(THERE, ENDS, leaving_pod())
+    scripted.lines(begins=True)
+
+    with pytest.raises(Leaving):
+        scripted.lines(begins=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "none"),
+    [({"pod": "neo4j-0"}, refuses(404, "NotFound", "no")), ({"selector": "app=x"}, Says(body={"items": []}))],
+)
+def test_the_successor_of_a_pod_that_was_seen_is_waited_for(
+    answering: Answering, target: dict[str, str], none: Says
+) -> None:
+    def listed(document: Any) -> Says:
+        return Says(body={"items": [document]} if "selector" in target else document)
+
+    scripted = answering(listed(leaving_pod().body), none, listed(pod(uid="u2")), ENDS, **target)
+
+    with pytest.raises(Leaving):
+        scripted.lines(begins=True)
+    with pytest.raises(TransportError, match="the pod neo4j-0 is gone, and its successor is not there yet") as error:
+        scripted.lines(begins=True)
+
+    assert not isinstance(error.value, Misdirected)
+    assert scripted.lines(begins=True) == [b"done"]
+
+
+def test_a_pod_that_has_ended_is_left_out_where_one_goes_on(answering: Answering) -> None:
+    items = [ended_pod("shop-a"), pod("shop-b"), ended_pod("shop-c")]
+
+    scripted = answering(Says(body={"items": items}), ENDS, selector="app=shop")
+
+    assert scripted.lines() == [b"done"]
+    assert scripted.transport.describe() == "the pod shop-b"
+
+
+def test_several_that_go_on_are_refused_and_those_that_have_ended_not_listed(answering: Answering) -> None:
+    items = [ended_pod("shop-a"), pod("shop-b"), pod("shop-c")]
+
+    with pytest.raises(ConfigurationError, match=r"more than one pod in the namespace shop: shop-b, shop-c$"):
+        answering(Says(body={"items": items}), selector="app=shop").lines()
+
+
+def test_pods_that_have_all_ended_are_waited_for_to_be_followed(answering: Answering) -> None:
+    items = [ended_pod("shop-a"), ended_pod("shop-b")]
+
+    with pytest.raises(TransportError, match=r"the pod shop-a has ended: Evicted") as error:
+        answering(Says(body={"items": items}), selector="app=shop").lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        refuses(400, "BadRequest", "container neo4j-backup-sidecar is not valid for pod neo4j-0"),
+        refuses(500, "InternalError", "unable to upgrade connection: container not found"),
+        Says(404, "page not found"),
+    ],
+)
+def test_after_an_exec_that_is_refused_the_pod_is_looked_at_again(answering: Answering, no: Says) -> None:
+    scripted = answering(THERE, no, Says(body=pod(state={"waiting": {"reason": "CrashLoopBackOff"}})))
+    with pytest.raises(TransportError):
+        scripted.lines()
+
+    with pytest.raises(TransportError, match="is not running: CrashLoopBackOff"):
+        scripted.lines()
+
+
 def test_a_pod_that_goes_between_two_execs_is_looked_for_again(answering: Answering) -> None:
     gone = refuses(404, "NotFound", "not found")
     scripted = answering(THERE, ENDS, gone, gone)
     scripted.lines()
 
-    with pytest.raises(BackupInterrupted, match="was deleted"):
+    with pytest.raises(Replaced, match="was deleted"):
         scripted.lines()
 
 
@@ -311,6 +414,27 @@ def test_a_node_that_can_not_start_a_command_is_no_wrong_container(answering: An
         answering(THERE, Says(frames=(frame(failure(said)), CLOSE))).lines()
 
     assert not isinstance(error.value, Misdirected)
+
+
+def test_a_runtime_s_other_words_are_quoted_and_name_no_missing_program(answering: Answering) -> None:
+    said = 'OCI runtime exec failed: chdir to cwd ("/x\x1b[2J") failed: no such file or directory' + "!" * 1000
+
+    with pytest.raises(TransportError, match=r"can't be started .*: OCI runtime .* no such file") as error:
+        answering(THERE, Says(frames=(frame(failure(said)), CLOSE))).lines()
+
+    assert not isinstance(error.value, Misdirected)
+    assert error.value.message.isprintable()
+    assert len(error.value.message) < 600
+    by_hand = "`kubectl -n shop exec neo4j-0 -c neo4j-backup-sidecar -- neo4j-backup-sidecar version`"
+    assert by_hand in error.value.hint
+
+
+def test_what_a_shell_says_in_the_program_s_place_is_quoted(answering: Answering) -> None:
+    absent = failure("command terminated", causes=[{"reason": "ExitCode", "message": "127"}])
+    said = frame(STDERR + b"env: python3: No such file or directory\n")
+
+    with pytest.raises(Misdirected, match=r"that can be executed: env: python3: No such file or directory$"):
+        answering(THERE, Says(frames=(said, frame(absent), CLOSE))).lines()
 
 
 def test_an_exit_status_other_than_zero_is_told_and_the_pod_looked_at_again(answering: Answering) -> None:

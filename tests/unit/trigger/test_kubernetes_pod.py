@@ -83,6 +83,16 @@ def test_an_evicted_pod_has_ended_for_good() -> None:
     assert read_pod(document, SIDECAR).ended == "Evicted: The node was low on resource: memory"
 
 
+def test_a_pod_that_is_being_deleted_is_leaving_while_its_containers_run() -> None:
+    document = pod()
+    document["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+
+    found = read_pod(document, SIDECAR)
+
+    assert (found.leaving, found.ended) == (True, "")
+    assert not read_pod(pod(), SIDECAR).leaving
+
+
 def test_a_document_of_nonsense_is_a_pod_without_a_container() -> None:
     found = read_pod({"metadata": [], "spec": {"containers": "x", "initContainers": [None]}, "status": 7}, SIDECAR)
 
