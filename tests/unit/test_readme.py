@@ -5,9 +5,9 @@ import re
 
 import click
 
-from shared.errors import ERRORS, InternalError
+from shared.errors import ERRORS, InternalError, error_line
 from shared.lifecycle import ResultState, State
-from shared.protocol import Check, Progress, Result, Status, error_line
+from shared.protocol import Check, Progress, Result, Status
 from sidecar.document import Document
 from sidecar.settings import documented
 from tests.pages import ROOT, Page, rows
