@@ -101,8 +101,7 @@ class Client:
                 lambda: self._weigh(attempt), limit=self._patience.connect_for, first_contact=True
             )
         except Overdue:
-            waited = format_duration(self._patience.timeout or 0)
-            raise TransportError(f"{self._talk.place} did not answer the request within {waited}") from None
+            raise self._overdue("the request") from None
         self.standing = Standing.YES
         self._hear(submitted.told)
         return submitted
@@ -219,7 +218,15 @@ class Client:
         raise self._without_status()
 
     def _read(self, attempt: Callable[[], T]) -> T:
-        return self._talk.persist(attempt, limit=self._patience.connect_for, first_contact=True)
+        try:
+            return self._talk.persist(attempt, limit=self._patience.connect_for, first_contact=True)
+        except Overdue:
+            raise self._overdue("what it was asked") from None
+
+    def _overdue(self, what: str) -> TransportError:
+        return TransportError(
+            f"{self._talk.place} did not answer {what} within {format_duration(self._patience.timeout or 0)}"
+        )
 
     def _reach(self, attempt: Callable[[], T]) -> T:
         known = self.standing is Standing.YES

@@ -12,7 +12,7 @@ from shared.text import printable
 from shared.wire import Verb, encode
 from trigger.answers import Line, Told, read_error, read_line
 from trigger.clock import Clock
-from trigger.transport.protocol import Exchange, Misdirected, Silence, Transport
+from trigger.transport.protocol import START_SECONDS, Exchange, Misdirected, Silence, Transport
 
 SILENCE_SECONDS = 30.0
 """The daemon says something at least every 10 s, a courier within 20; without a line for this long it is lost."""
@@ -21,6 +21,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of one whole answer. A log is 8 MiB, a quarter of an hour of statuses is 180 of them."""
 BACKOFF_SECONDS = 15.0
 """The longest pause between two attempts."""
+LAST_SECONDS = 10.0
+"""How long an attempt has to begin, at least, also where the time for all attempts is nearly over."""
 _STDERR_SHOWN = 300
 _PASSING = (TransportError, Drained)
 """What may be otherwise after a while."""
@@ -52,6 +54,7 @@ class Conversation:
         self._listener = listener
         self._clock = clock
         self._deadline = None if timeout is None else clock.now() + timeout
+        self._attempts_until: float | None = None
         self.sent = False
         """Whether the last question may have reached the daemon."""
 
@@ -70,7 +73,8 @@ class Conversation:
         unfit or stays away. Leaving the context hangs up.
         """
         self.sent = False
-        with self._transport.run([verb] if request_id is None else [verb, request_id], begins=begins) as exchange:
+        words = [verb] if request_id is None else [verb, request_id]
+        with self._transport.run(words, begins=begins, timeout=self._to_begin()) as exchange:
             self.sent = True
             # Also where a verb takes nothing: the courier reads one line before it asks the daemon.
             exchange.send(encode(given))
@@ -82,6 +86,7 @@ class Conversation:
         TransportError and Drained may. At the first contact a place that isn't there is told at once.
         """
         began = self._clock.now()
+        self._attempts_until = began + limit
         growing = wait_random_exponential(multiplier=1, max=BACKOFF_SECONDS, min=0.2)
 
         def is_worth_it(error: BaseException) -> bool:
@@ -114,6 +119,8 @@ class Conversation:
                 message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
                 raise TransportError(message, hint=error.hint) from error
             raise
+        finally:
+            self._attempts_until = None
 
     def pause(self, seconds: float) -> None:
         """Wait, and have the listener go on meanwhile; raises Overdue."""
@@ -155,6 +162,17 @@ class Conversation:
         if left <= 0:
             raise Overdue
         return min(left, TICK_SECONDS)
+
+    def _to_begin(self) -> float:
+        """Give the seconds that a command has to start; raises Overdue."""
+        now, given = self._clock.now(), START_SECONDS
+        if self._attempts_until is not None:
+            given = min(given, max(LAST_SECONDS, self._attempts_until - now))
+        if self._deadline is not None:
+            given = min(given, self._deadline - now)
+        if given <= 0:
+            raise Overdue
+        return given
 
     def _cut_off(self, exchange: Exchange) -> TransportError:
         status = exchange.exit_status

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from shared.errors import TransportError
 from shared.wire import encode
 from tests.fakes.time import FakeTime
 from trigger.transport.lines import Lines, Tail
-from trigger.transport.protocol import Exchange, Silence
+from trigger.transport.protocol import START_SECONDS, Exchange, Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,14 @@ class Exit:
     status: int | None = 0
 
 
-Step = Say | Mutter | Quiet | Break | Echo | Exit
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """As the first step: the command takes so many seconds of the fake time to start, where it is given them."""
+
+    seconds: float
+
+
+Step = Slow | Say | Mutter | Quiet | Break | Echo | Exit
 
 
 def say(*lines: dict[str, object]) -> tuple[Say, ...]:
@@ -84,13 +92,18 @@ class FakeTransport:
         """Name the place."""
         return "the fake place"
 
-    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False, timeout: float = START_SECONDS) -> Exchange:
         """Start the next script."""
         self.asked.append(tuple(arguments))
         self.begun.append(begins)
         steps = tuple(self._script(arguments)) if self._script is not None else self._scripts.popleft()
         if steps and isinstance(steps[0], Break):
             raise steps[0].error
+        if steps and isinstance(steps[0], Slow):
+            self.time.pass_by(min(steps[0].seconds, timeout))
+            if steps[0].seconds > timeout:
+                raise TransportError("it did not start in time")
+            steps = steps[1:]
         exchange = FakeExchange(steps, self.time)
         self.exchanges.append(exchange)
         return exchange

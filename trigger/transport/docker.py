@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
-from trigger.transport.protocol import Exchange
+from trigger.transport.protocol import START_SECONDS, Exchange
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 COMMAND = ("neo4j-backup-sidecar",)
-API_SECONDS = 20
+API_SECONDS = 20.0
 """How long one request to the Docker daemon may take."""
 
 
@@ -25,19 +25,19 @@ class DockerTransport:
         """Name the container."""
         return f"the container {self._container}"
 
-    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False, timeout: float = START_SECONDS) -> Exchange:
         """Start a courier; see the protocol for the errors.
 
         Each exchange has a client of its own, so that one after Docker's restart begins anew.
         """
-        client = self._connect()
+        client = self._connect(min(API_SECONDS, timeout))
         try:
             return self._start(client, [*self._command, *arguments])
         except BaseException:
             client.close()
             raise
 
-    def _connect(self) -> "APIClient":
+    def _connect(self, seconds: float) -> "APIClient":
         try:
             from docker import APIClient
             from docker.utils import kwargs_from_env
@@ -49,7 +49,7 @@ class DockerTransport:
         from trigger.transport.docker_errors import FAILURES, no_connection
 
         try:
-            return APIClient(version="auto", timeout=API_SECONDS, **kwargs_from_env())
+            return APIClient(version="auto", timeout=max(1, round(seconds)), **kwargs_from_env())
         except FAILURES as error:
             raise no_connection(error) from error
 

@@ -1,6 +1,7 @@
 """The way to a daemon in a pod: a courier by exec, through the API server."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from shared.errors import ConfigurationError, TransportError
 from shared.text import printable
 from trigger.transport.kubernetes_access import INSTALL, Access, open_access
 from trigger.transport.kubernetes_pod import Pod, read_pod
-from trigger.transport.protocol import Exchange
+from trigger.transport.protocol import START_SECONDS, Exchange
 
 if TYPE_CHECKING:
     from shared.protocol import Check
@@ -53,12 +54,13 @@ class KubernetesTransport:
         self._target = target
         self._tell = tell
         self._command = tuple(command)
-        self._find = find or (lambda: open_access(context, os.environ))
+        self._find = find or (lambda: open_access(context, os.environ, seconds=self._left()))
         self._opened: Cluster | None = None
         self._pod: Pod | None = None
         self._reached: Pod | None = None
         self._seen: Pod | None = None
         self._in_doubt = True
+        self._until: float | None = None
 
     def describe(self) -> str:
         """Name the pod, or what it is looked for by."""
@@ -66,9 +68,11 @@ class KubernetesTransport:
         name = self._target.pod if pod is None else pod.name
         return f"the pod {name}" if name is not None else f"the pod with {self._target.selector}"
 
-    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False, timeout: float = START_SECONDS) -> Exchange:
         """Start a courier; see the protocol for the errors."""
+        self._until = time.monotonic() + timeout
         cluster = self._cluster()
+        cluster.until = self._until
         from trigger.transport.kubernetes_exchange import KubernetesExchange
 
         pod = self._pod
@@ -107,6 +111,10 @@ class KubernetesTransport:
                 ) from error
             self._opened = Cluster(self._find, self._target.namespace, self._target.container)
         return self._opened
+
+    def _left(self) -> float:
+        """Give the seconds that a login may take."""
+        return START_SECONDS if self._until is None else max(0.0, self._until - time.monotonic())
 
     def _look(self, cluster: "Cluster", *, begins: bool = False) -> Pod:
         """Give the pod as it is now, its container running; raises where it isn't, or isn't the one we knew."""

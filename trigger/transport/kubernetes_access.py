@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ConfigurationError
 from shared.text import printable
+from trigger.transport.protocol import START_SECONDS
 from trigger.transport.proxies import environment_proxy, parse_proxy
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -34,10 +35,17 @@ class Access:
     context: str | None = None
 
 
-def open_access(context: str | None, environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:
+def open_access(
+    context: str | None,
+    environment: Mapping[str, str],
+    folder: str = SERVICE_ACCOUNT,
+    *,
+    seconds: float = START_SECONDS,
+) -> Access:
     """Find the way to a cluster: ``context`` or ``KUBECONFIG``, else this pod's account, else ~/.kube/config.
 
-    Raises ConfigurationError where there is none, or where what is there can't be used.
+    Raises ConfigurationError where there is none, or where what is there can't be used, and TransportError
+    where a login takes longer than ``seconds``.
     """
     named = environment.get("KUBECONFIG") or ""
     if context is None and not named and os.path.isfile(f"{folder}/token"):
@@ -48,7 +56,7 @@ def open_access(context: str | None, environment: Mapping[str, str], folder: str
         raise ConfigurationError(
             "a kubeconfig needs the kubernetes library, which is not installed", hint=INSTALL
         ) from error
-    return from_kubeconfig(named or KUBECONFIG, context, environment)
+    return from_kubeconfig(named or KUBECONFIG, context, environment, seconds)
 
 
 def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:

@@ -2,20 +2,20 @@
 
 import base64
 import json
-import socket
 import ssl
+import time
 from collections.abc import Sequence
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlencode
 
 from websocket import WebSocket, WebSocketBadStatusException, WebSocketException
 
 from trigger.transport.kubernetes_access import Access
+from trigger.transport.until import PlainUntil, TlsUntil, connect, secure
 
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 30.0
-"""How long one answer may take; admission webhooks may take 30 s, and are asked before an exec begins."""
+REQUEST_SECONDS = 40.0
+"""How long one request may take; admission webhooks may take 30 s, and are asked before an exec begins."""
 FAILURES = (OSError, HTTPException, WebSocketException, ValueError)
 """Everything that comes through where there is no answer, or none of an API server; TLS's errors are OSErrors."""
 CLOSES_INPUT = "v5.channel.k8s.io"
@@ -38,11 +38,24 @@ class Refusal(Exception):
         self.message = message
 
 
-class Api:
-    """The API server that ``access`` leads to; each request has a connection of its own."""
+class ExecStream(WebSocket):
+    """The WebSocket of an exec."""
 
-    def __init__(self, access: Access) -> None:
+    def within(self, seconds: float) -> None:
+        """Have what follows end within so many seconds, however slowly the other side is."""
+        if isinstance(self.sock, PlainUntil | TlsUntil):
+            self.sock.deadline = time.monotonic() + seconds
+
+
+class Api:
+    """The API server that ``access`` leads to; each request has a connection of its own.
+
+    ``until`` is the moment, of ``time.monotonic``, when all of them have to be over.
+    """
+
+    def __init__(self, access: Access, until: float) -> None:
         self.access = access
+        self._until = until
 
     def get(self, path: Sequence[str], query: Query = ()) -> Document:
         """Read the document at ``path``; raises Refusal, and FAILURES."""
@@ -52,7 +65,7 @@ class Api:
         """Hand over a document and give the one that is answered; raises Refusal, and FAILURES."""
         return self._ask("POST", path, (), body)
 
-    def exec(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> WebSocket:
+    def exec(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> ExecStream:
         """Start ``command`` with its three streams; raises Refusal, and FAILURES."""
         query = [
             ("container", container),
@@ -60,13 +73,12 @@ class Api:
             ("tty", "false"),
         ]
         target = self._target(pod_path(namespace, pod, "exec"), [*query, *(("command", word) for word in command)])
-        stream = WebSocket(enable_multithread=False, skip_utf8_validation=True)
+        stream = ExecStream(enable_multithread=False, skip_utf8_validation=True)
         scheme = "wss" if self.access.tls is not None else "ws"
         try:
             stream.connect(  # type: ignore[no-untyped-call]  # the one method of it without types
                 f"{scheme}://{self.access.server.netloc}{target}",
                 socket=self._connect(),
-                timeout=ANSWER_SECONDS,
                 subprotocols=list(_PROTOCOLS),
                 suppress_origin=True,
                 # The token goes with it: to nobody but the API server.
@@ -97,21 +109,21 @@ class Api:
             raise ValueError("the answer is no JSON object")
         return document
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> PlainUntil | TlsUntil:
         server, proxy, tls = self.access.server, self.access.proxy, self.access.tls
-        port = server.port or (80 if tls is None else 443)
+        deadline = min(self._until, time.monotonic() + REQUEST_SECONDS)
+        host, port = server.hostname or "", server.port or (80 if tls is None else 443)
         if proxy is None:
-            found = socket.create_connection((server.hostname or "", port), CONNECT_SECONDS)
+            found = connect(host, port, deadline)
         else:
-            found = _tunnel(proxy, server.hostname or "", port)
+            found = connect(proxy.hostname or "", proxy.port or 80, deadline)
         try:
-            if tls is not None:
-                found = tls.wrap_socket(found, server_hostname=self.access.server_name)
-            found.settimeout(ANSWER_SECONDS)
+            if proxy is not None:
+                _tunnel(found, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            return found if tls is None else secure(found, tls, self.access.server_name, deadline)
         except BaseException:
             found.close()
             raise
-        return found
 
     def _headers(self) -> dict[str, str]:
         authorization = self.access.authorization()
@@ -133,20 +145,21 @@ def is_unknown_certificate(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError)
 
 
-def _tunnel(proxy: SplitResult, host: str, port: int) -> socket.socket:
-    connection = HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=CONNECT_SECONDS)
-    headers = {}
+def _tunnel(connection: PlainUntil, proxy: SplitResult, place: str) -> None:
+    """Ask the proxy for a way to ``place``, HOST:PORT."""
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
     if proxy.username is not None:
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    connection.set_tunnel(host, port, headers)
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+    connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
+    answer = HTTPResponse(connection, method="CONNECT")
     try:
-        connection.connect()
-    except BaseException:
-        connection.close()
-        raise
-    found: socket.socket = connection.sock
-    return found
+        # What it has read beyond the head would be lost: nothing is, since nobody else there speaks first.
+        answer.begin()
+    finally:
+        answer.close()
+    if answer.status != 200:
+        raise OSError(f"the proxy gives no way there: {answer.status} {answer.reason}")
 
 
 def _refusal(status: int, phrase: str, content: bytes) -> Refusal:

@@ -1,14 +1,23 @@
 """Asks the API server for what the transport needs, as whoever we are. Imports websocket-client."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from websocket import WebSocket
-
+from shared.errors import ConfigurationError
 from shared.text import printable
 from trigger.transport.kubernetes_access import Access
-from trigger.transport.kubernetes_api import FAILURES, Api, Document, Refusal, is_unknown_certificate, pod_path
+from trigger.transport.kubernetes_api import (
+    FAILURES,
+    Api,
+    Document,
+    ExecStream,
+    Refusal,
+    is_unknown_certificate,
+    pod_path,
+)
 from trigger.transport.kubernetes_errors import Place, refused, unreachable
+from trigger.transport.protocol import Misdirected
 
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
@@ -18,19 +27,22 @@ _T = TypeVar("_T")
 class Cluster:
     """The cluster that ``find`` gives the way to; it is found anew once where its credentials are refused.
 
-    Every method raises TransportError where there is no answer, or a refusal.
+    Every method raises TransportError where there is no answer, or a refusal. ``until`` is the moment, of
+    ``time.monotonic``, when all that is asked has to be over.
     """
+
+    until = math.inf
 
     def __init__(self, find: Callable[[], Access], namespace: str | None, container: str) -> None:
         self._find = find
-        self._api = Api(find())
+        self._access = find()
         self._namespace = namespace
         self._container = container
 
     @property
     def place(self) -> Place:
         """Say where this looks."""
-        access = self._api.access
+        access = self._access
         return Place(access, self._namespace or access.namespace, self._container)
 
     def pod(self, name: str) -> Document | None:
@@ -45,7 +57,7 @@ class Cluster:
         items = (found or {}).get("items")
         return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
-    def exec(self, pod: str, command: Sequence[str]) -> WebSocket | None:
+    def exec(self, pod: str, command: Sequence[str]) -> ExecStream | None:
         """Start a command in the container, None where there is no such pod any more."""
         place = self.place
         return self._ask(
@@ -85,19 +97,26 @@ class Cluster:
     def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
         try:
             try:
-                return work(self._api)
+                return work(Api(self._access, self.until))
             except (Refusal, *FAILURES) as error:
                 if not _is_worth_new_credentials(error):
                     raise
-            self._api = Api(self._find())
-            return work(self._api)
+            self._access = self._find_anew()
+            return work(Api(self._access, self.until))
         except Refusal as refusal:
             # The server's own word, and no page of something in between.
             if refusal.status == _NOT_FOUND and refusal.reason == "NotFound":
                 return None
             raise refused(refusal, self.place, what) from refusal
         except FAILURES as error:
-            raise unreachable(error, self._api.access) from error
+            raise unreachable(error, self._access) from error
+
+    def _find_anew(self) -> Access:
+        try:
+            return self._find()
+        except ConfigurationError as error:
+            # It has worked before, and may again.
+            raise Misdirected(error.message, hint=error.hint) from error
 
 
 def _is_worth_new_credentials(error: BaseException) -> bool:

@@ -8,12 +8,12 @@ from enum import IntEnum
 from types import TracebackType
 from typing import Self
 
-from websocket import ABNF, WebSocket, WebSocketTimeoutException
+from websocket import ABNF, WebSocketTimeoutException
 
 from shared.errors import TransportError
 from shared.text import printable
 from shared.wire import HEARTBEAT_SECONDS
-from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES
+from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES, ExecStream
 from trigger.transport.kubernetes_errors import Place, no_command, not_started
 from trigger.transport.lines import Output
 from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
@@ -38,7 +38,7 @@ class KubernetesExchange:
 
     def __init__(
         self,
-        stream: WebSocket,
+        stream: ExecStream,
         pod: str,
         place: Place,
         command: str,
@@ -70,7 +70,7 @@ class KubernetesExchange:
 
     def send(self, data: bytes) -> None:
         """Write to standard input; see the protocol."""
-        self._stream.settimeout(SEND_SECONDS)
+        self._stream.within(SEND_SECONDS)
         try:
             for start in range(0, len(data), _CHUNK):
                 self._stream.send_binary(bytes([Channel.STDIN]) + data[start : start + _CHUNK])
@@ -124,14 +124,14 @@ class KubernetesExchange:
         # then leaves the command behind, blocked in a write (containerd 1.6, seen once in ten times).
         self._letting_go = True
         with contextlib.suppress(TransportError, *FAILURES):
-            self._stream.settimeout(END_SECONDS)
+            self._stream.within(END_SECONDS)
             self._stream.send_binary(bytes([Channel.CLOSE, Channel.STDIN]))
             while not self._output.ended and (left := deadline - time.monotonic()) > 0:
                 self._receive(left)
 
     def _receive(self, timeout: float) -> bool:
         """Take in one message that comes within ``timeout``; say whether one did."""
-        self._stream.settimeout(max(0.01, timeout))
+        self._stream.within(max(0.01, timeout))
         try:
             # What came of a frame that isn't whole yet is kept there. The method above this one would answer
             # a close, which fails where the other side has gone, and takes with it that it was one.

@@ -1,26 +1,35 @@
 """A kubeconfig's cluster and user, with all the ways that the kubernetes library knows. Imports that library."""
 
+import base64
 import os
 import ssl
 import tempfile
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 from kubernetes.client import Configuration
-from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
+from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from kubernetes.config.kube_config import ConfigNode, KubeConfigMerger
 
 from shared.errors import ConfigurationError
 from shared.text import printable
 from trigger.transport.kubernetes_access import Access
+from trigger.transport.kubernetes_login import log_in
 from trigger.transport.proxies import environment_proxy, parse_proxy
 
 _UNFIT = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration)
 """What the library lets through for a file that isn't there, isn't YAML or isn't a kubeconfig."""
+_BEFORE_A_LOGIN = ("auth-provider", "token", "tokenFile")
+"""What a user is known by first; a login program beside one isn't run."""
 
 
-def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str]) -> Access:
-    """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one."""
+def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
+    """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one.
+
+    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that takes longer.
+    """
     if not any(os.path.isfile(os.path.expanduser(each)) for each in path.split(os.pathsep)):
         raise ConfigurationError(
             f"there is no kubeconfig {path}",
@@ -28,15 +37,9 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
             "account of its own where automountServiceAccountToken is true.",
         )
     configuration = Configuration()
-    # The library writes certificates into files; they are gone again once they are loaded.
-    with tempfile.TemporaryDirectory(prefix="neo4j-backup-") as folder:
+    with _temporary_folder() as folder:
         try:
-            # The library has types nearly everywhere, not here.
-            contexts, current = list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
-            load_kube_config(  # type: ignore[no-untyped-call]
-                path, context, configuration, temp_file_path=folder
-            )
-            chosen = current if context is None else next(one for one in contexts if one["name"] == context)
+            chosen = _load(path, context, configuration, folder, seconds)
             name, namespace = str(chosen["name"]), chosen["context"].get("namespace")
             server = urlsplit(configuration.host)
             # A user and a password there log nobody in; in messages they would be seen.
@@ -52,20 +55,67 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
     def authorization() -> str:
         return str(configuration.auth_settings().get("BearerToken", {}).get("value") or "")
 
-    proxy = configuration.proxy
-    if not proxy or proxy in _environment_proxies(environment):
-        # Some releases of the library put the environment's proxy there, NO_PROXY or not.
-        proxy = environment_proxy(server, environment)
     return Access(
         server,
         tls,
         configuration.tls_server_name or server.hostname or "",
         authorization,
         str(namespace or "default"),
-        None if proxy is None else parse_proxy(proxy),
+        _proxy(configuration.proxy, server, environment),
         f"the context {printable(name, 100)} of {path}",
         name,
     )
+
+
+def _temporary_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder that the library writes certificates into; they are gone again once they are loaded."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="neo4j-backup-")
+    except OSError as error:
+        raise ConfigurationError(
+            f"a kubeconfig's certificates need a temporary folder, and there is none: {error.strerror or error}",
+            hint="TMPDIR names a folder that may be written; in a read-only container that is an emptyDir's.",
+        ) from error
+
+
+# Any: a document of YAML. The library has types nearly everywhere, not here.
+def _load(path: str, context: str | None, configuration: Configuration, folder: str, seconds: float) -> dict[str, Any]:
+    """Read the files into ``configuration``, and give the context that was chosen."""
+    merged = KubeConfigMerger(path).config  # type: ignore[no-untyped-call]
+    if merged is None:
+        raise ValueError("it is empty")
+    chosen = merged["contexts"].get_with_name(merged["current-context"] if context is None else context)
+    user = _user(merged, chosen)
+    if user is None or "exec" not in user or any(key in user for key in _BEFORE_A_LOGIN):
+        load_kube_config(path, context, configuration, temp_file_path=folder)  # type: ignore[no-untyped-call]
+        return dict(chosen.value)
+    # Not by the library: it waits for ever, and goes on as nobody where the program fails.
+    cluster = merged["clusters"].get_with_name(chosen["context"]["cluster"])["cluster"]
+    found = log_in(user.value["exec"], cluster.value, os.path.dirname(os.path.abspath(user.path)), seconds)
+    if found.token:
+        user.value["token"] = found.token
+    else:
+        user.value["client-certificate-data"] = base64.b64encode(found.certificate.encode()).decode()
+        user.value["client-key-data"] = base64.b64encode(found.key.encode()).decode()
+    del user.value["exec"]
+    load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+        merged, context, configuration, persist_config=False, temp_file_path=folder
+    )
+    return dict(chosen.value)
+
+
+def _user(merged: ConfigNode, chosen: ConfigNode) -> ConfigNode | None:
+    name = chosen["context"].safe_get("user")
+    found = None if name is None else merged["users"].get_with_name(name, safe=True)
+    return None if found is None else found["user"]
+
+
+def _proxy(named: str | None, server: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
+    proxy = named
+    if not proxy or proxy in _environment_proxies(environment):
+        # Some releases of the library put the environment's proxy there, NO_PROXY or not.
+        proxy = environment_proxy(server, environment)
+    return None if proxy is None else parse_proxy(proxy)
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ from typing import IO, Self
 
 from shared.errors import TransportError
 from trigger.transport.lines import Output
-from trigger.transport.protocol import END_SECONDS, SEND_SECONDS, Exchange, Misdirected
+from trigger.transport.protocol import END_SECONDS, SEND_SECONDS, START_SECONDS, Exchange, Misdirected
 
 COMMAND = (sys.executable, "-I", "-m", "sidecar")
 _CHUNK = 64 * 1024
@@ -30,7 +30,7 @@ class LocalTransport:
         """Name the folder."""
         return f"the folder {self._folder}"
 
-    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False, timeout: float = START_SECONDS) -> Exchange:
         """Start a courier; Misdirected where there is no such folder."""
         if not os.path.isdir(self._folder):
             raise Misdirected(

@@ -8,6 +8,8 @@ from shared.errors import TransportError
 
 STDERR_LIMIT = 8 * 1024
 """Bytes of standard error that an exchange keeps, the last ones."""
+START_SECONDS = 60.0
+"""How long a command may take to be started where nobody says otherwise."""
 SEND_SECONDS = 20.0
 """How long a command may take to read what it is sent."""
 END_SECONDS = 2.0
@@ -83,10 +85,11 @@ class Transport(Protocol):
     def describe(self) -> str:
         """Name the place in a few words, as in "there is no answer from <the container neo4j>"."""
 
-    def run(self, arguments: Sequence[str], *, begins: bool = False) -> Exchange:
+    def run(self, arguments: Sequence[str], *, begins: bool = False, timeout: float = START_SECONDS) -> Exchange:
         """Start ``neo4j-backup-sidecar`` with ``arguments``, a verb and mostly an id.
 
-        ``begins`` says that it is to begin something, which a place that is about to go isn't asked for.
+        ``begins`` says that it is to begin something, which a place that is about to go isn't asked for. It is
+        started within ``timeout`` seconds, or not at all.
         Raises TransportError where the place can't be reached now, Misdirected where it isn't there,
         Leaving and Replaced as they say, and ConfigurationError where this program lacks what it needs.
         """

@@ -22,7 +22,7 @@ from shared.errors import (
 from shared.wire import encode
 from tests.fakes.daemon import status, succeeded
 from tests.fakes.time import FakeTime
-from tests.fakes.transport import END, Break, Exit, FakeTransport, Mutter, Quiet, Say, Step, say
+from tests.fakes.transport import END, Break, Exit, FakeTransport, Mutter, Quiet, Say, Slow, Step, say
 from trigger.answers import Told
 from trigger.client import Client, Patience, Standing
 from trigger.transport.protocol import Leaving, Misdirected, Replaced
@@ -266,6 +266,31 @@ def test_the_first_contact_is_tried_for_as_long_as_asked_and_not_longer() -> Non
     assert 30 <= there.time.now() - began < 31
     assert len(there.transport.asked) >= 4
     assert there.client.standing is Standing.NO
+
+
+@pytest.mark.parametrize(("patience", "most"), [(Patience(timeout=17), 17.1), (Patience(connect_for=30), 41)])
+def test_a_command_that_takes_for_ever_to_start_is_bounded_too(patience: Patience, most: float) -> None:
+    there = always([Slow(1e9)], patience)
+    began = there.time.now()
+
+    with pytest.raises(TransportError):
+        there.client.submit("nightly-1", REQUEST)
+
+    assert there.time.now() - began <= most
+
+
+def test_a_command_that_is_slow_to_start_is_given_its_time_at_the_last_try_too() -> None:
+    there = talk([Slow(8), *accepted()], patience=Patience(connect_for=0))
+
+    assert there.client.submit("nightly-1", REQUEST).told.status.state == "queued"
+
+
+@pytest.mark.parametrize("script", [[Slow(1e9)], [FOREVER], [UNREACHABLE]])
+def test_a_cancel_that_is_not_answered_in_its_time_says_so(script: Sequence[Step]) -> None:
+    there = always(script, Patience(connect_for=100, timeout=20))
+
+    with pytest.raises(TransportError, match="did not answer what it was asked within 20s"):
+        there.client.cancel("nightly-1")
 
 
 def test_pauses_grow_and_differ() -> None:

@@ -1,0 +1,134 @@
+"""However slowly an API server, a proxy or a login program goes on, a wait is over when its time is."""
+
+import json
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from shared.errors import TransportError
+from tests.fakes.api_server import STDOUT, Says, access_to, api_server, frame, pod
+from tests.fakes.dripping import dripping
+from trigger.transport.kubernetes import KubernetesTransport, Target
+from trigger.transport.kubernetes_access import Access
+from trigger.transport.protocol import Silence
+
+pytest.importorskip("websocket")
+
+GIVEN = 0.5
+WITHIN = 5.0
+"""How long a slow machine may take for what is over after ``GIVEN``; a drip would go on for ever."""
+HEAD = b"HTTP/1.1 200 OK\r\nX-Slow: "
+UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: "
+BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{"
+TLS_RECORD = b"\x16\x03\x03\x3f\xff"
+
+
+def there() -> bytes:
+    body = json.dumps(pod()).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < WITHIN
+
+
+def to(access: Access) -> KubernetesTransport:
+    return KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "drip"),
+    [
+        pytest.param((), HEAD, id="an answer's head"),
+        pytest.param((), BODY, id="an answer's body"),
+        pytest.param((there(),), UPGRADE, id="an exec's handshake"),
+    ],
+)
+def test_an_api_server_that_drips_is_given_up_in_time(ahead: tuple[bytes, ...], drip: bytes) -> None:
+    with dripping(*ahead, drip=drip) as port, in_time(), pytest.raises(TransportError, match="did not answer in time"):
+        to(access_to(f"http://127.0.0.1:{port}")).run(["probe"], timeout=GIVEN)
+
+
+def test_a_handshake_of_tls_that_drips_is_given_up_in_time() -> None:
+    with dripping(drip=TLS_RECORD) as port:
+        access = replace(access_to(f"https://127.0.0.1:{port}"), tls=ssl.create_default_context())
+
+        with in_time(), pytest.raises(TransportError, match="did not answer in time"):
+            to(access).run(["probe"], timeout=GIVEN)
+
+
+def test_a_proxy_that_drips_is_given_up_in_time() -> None:
+    with dripping(drip=HEAD) as port:
+        access = access_to("http://cluster.test:6443", proxy=f"http://127.0.0.1:{port}")
+
+        with in_time(), pytest.raises(TransportError, match=rf"\(by the proxy 127.0.0.1:{port}\) did not answer in"):
+            to(access).run(["probe"], timeout=GIVEN)
+
+
+def test_a_frame_that_drips_holds_nobody_up_and_is_read_on() -> None:
+    whole = frame(STDOUT + b"slow and whole\n")
+    dripped = Says(frames=[bytes([byte]) for byte in whole], pause=0.1)
+    with api_server(Says(body=pod()), dripped) as (address, _), to(access_to(address)).run(["probe"]) as exchange:
+        with in_time(), pytest.raises(Silence):
+            exchange.read_line(GIVEN)
+
+        assert exchange.read_line(30) == b"slow and whole"
+
+
+def test_an_exchange_whose_other_side_drips_is_closed_in_time() -> None:
+    dripped = Says(frames=[b"\x82\x7e\x10\x00", *[b"x"] * 300], pause=0.1)
+    with api_server(Says(body=pod()), dripped) as (address, _):
+        exchange = to(access_to(address)).run(["probe"])
+        with in_time():
+            exchange.close()
+
+
+def kubeconfig(folder: Path, port: int, user: dict[str, object]) -> str:
+    path = folder / "config"
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        pytest.param({"token": "t"}, id="an API server that drips"),
+        pytest.param(
+            {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["300"]}},
+            id="a login program that waits",
+        ),
+    ],
+)
+def test_the_command_s_timeout_holds(tmp_path: Path, user: dict[str, object]) -> None:
+    with dripping(drip=HEAD) as port:
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "trigger", "trigger", "--pod", "neo4j-0", "--path", "/backups", "--timeout", "2s"],
+            env={"PATH": "/usr/bin:/bin", "KUBECONFIG": kubeconfig(tmp_path, port, user)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        took = time.monotonic() - began
+
+    assert done.returncode == 12, done.stderr
+    assert "did not answer the request within 2s" in done.stderr
+    assert took < 12
