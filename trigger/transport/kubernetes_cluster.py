@@ -57,11 +57,12 @@ class Cluster:
         items = (found or {}).get("items")
         return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
-    def exec(self, pod: str, command: Sequence[str]) -> ExecStream | None:
-        """Start a command in the container, None where there is no such pod any more."""
+    def exec(self, pod: str, command: Sequence[str], container: str | None = None) -> ExecStream | None:
+        """Start a command in the container, ours where none is named; None where there is no such pod any more."""
         place = self.place
         return self._ask(
-            lambda api: api.exec(place.namespace, pod, place.container, command), f"run {command[0]} in the pod {pod}"
+            lambda api: api.exec(place.namespace, pod, container or place.container, command),
+            f"run {command[0]} in the pod {pod}",
         )
 
     def may(self, verb: str, resource: str, subresource: str = "", name: str = "") -> bool:

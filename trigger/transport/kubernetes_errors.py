@@ -15,13 +15,18 @@ from trigger.transport.protocol import Leaving, Misdirected, Replaced
 from trigger.transport.runtime_words import lacks_command
 
 _SAID_LIMIT = 400
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request")
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
 _BROKEN = 500
 
 
 class NotAllowed(Misdirected):
-    """Who we are may not do this: by its rights, or by an admission policy."""
+    """Who we are may not do this: by its rights, or by an admission policy, whose name is ``policy``, "" for none."""
+
+    def __init__(self, message: str, *, hint: str = "", policy: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.policy = policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +83,21 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
 def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
     """Tell why the API server doesn't do ``what``, as in "list the pods"; one that isn't there is told elsewhere."""
     said = printable(refusal.message, _SAID_LIMIT)
+    found = _POLICY.search(refusal.message)
+    policy = "" if found is None else found[1]
     match refusal.status:
         case 401:
             return Misdirected(
                 f"the API server doesn't know who we are: it takes no credentials of {printable(place.access.source)}",
                 hint=f"They may have ended. {place.kubectl('auth', 'whoami')} has to work first.",
             )
-        case 403:
+        case 403 if not policy:
             return NotAllowed(f"Kubernetes doesn't let us {what}: {said}", hint=_rights(refusal.message, place))
-        case 422:
+        case 403 | 422:
             return NotAllowed(
                 f"a policy of the cluster doesn't let us {what}: {said}",
                 hint=f"{place.kubectl('get', 'validatingadmissionpolicybindings')} shows who has one.",
+                policy=policy,
             )
         case status if status == _BUSY or status >= _BROKEN:
             return TransportError(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,21 +19,30 @@ YES, NO = Says(201, {"status": {"allowed": True}}), Says(201, {"status": {"allow
 THERE = Says(body=pod())
 PROBE = Says(frames=(frame(STDOUT + b'{"probe":{}}\n{"end":{"exit_code":0}}\n'), frame(SUCCESS), CLOSE))
 FACTS = Says(frames=(frame(STDOUT + b'{"end":{"exit_code":0}}\n'), frame(SUCCESS), CLOSE))
-REFUSED = refuses(422, "Invalid", "may run the couriers alone")
+POLICY = "shop-neo4j-backup-exec"
+DENIED = f"ValidatingAdmissionPolicy '{POLICY}' with binding '{POLICY}' denied request"
+REFUSED = refuses(422, "Invalid", f'pods "neo4j-0" is forbidden: {DENIED}: may run the couriers alone')
+FORBIDDEN = refuses(403, "Forbidden", 'User "me" cannot get resource "pods/exec"')
+OTHER = refuses(422, "Invalid", DENIED.replace("neo4j-backup-exec", "no-exec-at-all"))
 REACHED = (PROBE, FACTS)
 LINKS = ["transport: API server", "transport: pod", "transport: rights"]
 END = ["transport", "daemon"]
 
 
-def check(folder: Path, *script: Says, target: tuple[str, str] = ("--pod", "neo4j-0")) -> Result:
-    with api_server(*script) as (address, _):
+def check(
+    folder: Path, *script: Says, target: tuple[str, str] = ("--pod", "neo4j-0"), asked: list[str] | None = None
+) -> Result:
+    with api_server(*script) as (address, seen):
         config = folder / "config"
         config.write_text(
             f'clusters: [{{name: c, cluster: {{server: "{address}"}}}}]\nusers: []\n'
             "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
         )
         arguments = ("check", *target, "--output", "json")
-        return CliRunner().invoke(cli, arguments, env={"KUBECONFIG": str(config)}, standalone_mode=False)
+        result = CliRunner().invoke(cli, arguments, env={"KUBECONFIG": str(config)}, standalone_mode=False)
+    if asked is not None:
+        asked += seen.paths
+    return result
 
 
 def links(result: Result) -> list[str]:
@@ -104,16 +114,73 @@ def test_a_server_that_does_not_say_who_we_are_is_no_broken_link(tmp_path: Path)
     assert result.return_value == 0
 
 
-def test_a_service_account_s_forbidden_exec_that_is_refused_is_as_it_should_be(tmp_path: Path) -> None:
-    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, REFUSED, *REACHED)
+def test_a_service_account_s_forbidden_execs_that_the_policy_refuses_are_as_it_should_be(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, REFUSED, REFUSED, *REACHED, asked=asked)
 
     assert links(result) == [*LINKS, "exec policy", *END]
-    assert "(tried: neo4j-backup-sidecar help)" in result.stdout
+    tried = "(tried: neo4j-backup-sidecar help), and a courier's is in the container neo4j"
+    assert checks(result)[3]["message"].endswith(tried)
+    execs = [parse_qs(urlsplit(path).query) for path in asked if "/exec?" in path][:2]
+    assert [(each["container"], each["command"]) for each in execs] == [
+        (["neo4j-backup-sidecar"], ["neo4j-backup-sidecar", "help"]),
+        (["neo4j"], ["neo4j-backup-sidecar", "probe"]),
+    ]
 
 
-def test_a_forbidden_exec_that_is_let_through_fails_and_the_walk_goes_on(tmp_path: Path) -> None:
-    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, FACTS, *REACHED)
+@pytest.mark.parametrize(
+    ("execs", "words"),
+    [
+        ((FACTS,), "neo4j-backup-sidecar help in the container neo4j-backup-sidecar was let through"),
+        ((REFUSED, FACTS), "neo4j-backup-sidecar probe in the container neo4j was let through"),
+    ],
+)
+def test_a_forbidden_exec_that_is_let_through_fails_and_the_walk_goes_on(
+    tmp_path: Path, execs: tuple[Says, ...], words: str
+) -> None:
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, *execs, *REACHED)
 
     assert links(result) == [*LINKS, "exec policy ✗", *END]
+    assert words in result.stdout
     assert "manifests/components/exec-policy" in result.stdout
     assert result.return_value == 5
+
+
+@pytest.mark.parametrize(
+    ("execs", "words"),
+    [
+        ((FORBIDDEN,), "is refused, but not by the policy neo4j-backup-exec: Kubernetes doesn't let us"),
+        ((REFUSED, FORBIDDEN), "is refused, but not by the policy neo4j-backup-exec: Kubernetes doesn't let us"),
+        ((OTHER,), "is refused, but not by the policy neo4j-backup-exec: a policy of the cluster"),
+        ((refuses(404, "NotFound", "no"),), "could not be tried: the pod was not there for a moment"),
+        ((refuses(500, "InternalError", "later"),), "could not be tried: the API server could not"),
+    ],
+)
+def test_an_exec_whose_refusal_is_none_of_the_policy_s_proves_nothing(
+    tmp_path: Path, execs: tuple[Says, ...], words: str
+) -> None:
+    result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, YES, *execs, *REACHED)
+
+    assert [each["name"] for each in checks(result)] == [*LINKS, "exec policy", *END]
+    assert checks(result)[3]["state"] == "unknown"
+    assert words in checks(result)[3]["message"]
+    assert result.return_value == 0
+
+
+def test_a_pod_without_another_container_is_tried_in_its_own_alone(tmp_path: Path) -> None:
+    alone = pod()
+    alone["spec"]["containers"] = []
+
+    result = check(tmp_path, VERSION, ACCOUNT, YES, Says(body=alone), YES, YES, REFUSED, *REACHED)
+
+    assert links(result) == [*LINKS, "exec policy", *END]
+
+
+def test_a_pod_that_is_being_deleted_is_told(tmp_path: Path) -> None:
+    document = pod()
+    document["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+
+    result = check(tmp_path, VERSION, ME, YES, Says(body=document), YES, YES, *REACHED)
+
+    assert checks(result)[1]["message"] == "neo4j-0 runs the container neo4j-backup-sidecar, and is being deleted"
