@@ -113,11 +113,9 @@ class Conversation:
         try:
             return retrying(attempt)
         except _PASSING as error:
-            if is_worth_it(error) and (took := self._clock.now() - began) >= 1:
-                if isinstance(error, Drained):
-                    raise Drained(f"{error.message}, for {format_duration(took)} now", hint=error.hint) from error
-                message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
-                raise TransportError(message, hint=error.hint) from error
+            took = self._clock.now() - began
+            if is_worth_it(error) and took >= 1:
+                raise self._lasting(error, took) from error
             raise
         finally:
             self._attempts_until = None
@@ -128,6 +126,13 @@ class Conversation:
         while (left := until - self._clock.now()) > 0:
             self._clock.sleep(min(left, self._tick()))
             self._listener.waiting()
+
+    def _lasting(self, error: TransportError | Drained, took: float) -> BackupError:
+        """Give the error with how long it was so."""
+        if isinstance(error, Drained):
+            return Drained(f"{error.message}, for {format_duration(took)} now", hint=error.hint)
+        message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
+        return TransportError(message, hint=error.hint)
 
     def _lines(self, exchange: Exchange) -> Iterator[Line]:
         taken = 0

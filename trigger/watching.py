@@ -26,7 +26,7 @@ class Watch:
         self._clock = SystemClock()
         self._reach = reach
         self._progress = Progress(Terminal(sys.stderr), self._clock, request_id)
-        self._output = output
+        self.output = output
         self._commands = Commands(reach.flags)
         self.request_id = request_id
         self.client = Client(reach.transport, self._progress, patience, self._clock)
@@ -52,13 +52,13 @@ class Watch:
         except BackupError as error:
             self._progress.close()
             told = advised(error, self.client.standing, self.request_id, self._commands)
-            return tell_error(told, self._output, self.client.last)
+            return tell_error(told, self.output, self.client.last)
         finally:
             self._progress.close()
 
     def end(self, told: Told) -> int:
         """Tell a request's end and give its exit code."""
-        tell_status(told, self._output)
+        tell_status(told, self.output)
         return told.status.exit_code or 0
 
     def _leave(self, interrupted: Interrupted, *, cancels: bool) -> int:
@@ -71,7 +71,7 @@ class Watch:
             last = self._cancel() or last
         else:
             say(f"{message}.", *(self.next_steps if there else ()))
-        if self._output == "json":
+        if self.output == "json":
             error = {
                 "code": "interrupted",
                 "message": message,

@@ -1,6 +1,6 @@
 """``neo4j-backup trigger``: ask for a backup and wait for its end."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from trigger.options import (
 )
 from trigger.reach import Reach
 from trigger.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from trigger.watching import Watch
 
 
 @click.command("trigger", cls=Verb, short_help="Ask for a backup and wait for its end.", epilog=RULE)
@@ -75,9 +78,7 @@ def trigger(
     for name in ("id", "job_name", "job_uid"):
         refuse_empty(context, name)
     of_job = job_id(context, job_name, job_uid)
-    from trigger.answers import Told
     from trigger.client import Patience
-    from trigger.report import answer, say, tell_status
     from trigger.watching import Watch
 
     # Any: a JSON document.
@@ -85,21 +86,28 @@ def trigger(
     if database:
         request["database"] = list(database)
     watch = Watch(reach, Patience(connect_for, reconnect_for, timeout), of_job or id or random_id(), output)
+    return _ask(watch, request, job=of_job is not None, wait=wait, cancels=cancel_on_interrupt)
+
+
+def _ask(watch: "Watch", request: dict[str, Any], *, job: bool, wait: bool, cancels: bool) -> int:
+    """Ask for the backup, see it through where that is wanted, and give the exit code."""
+    from trigger.answers import Told
+    from trigger.report import answer, say, tell_status
 
     def ask() -> Told:
-        submitted = watch.client.submit(watch.request_id, request, job=of_job is not None)
+        submitted = watch.client.submit(watch.request_id, request, job=job)
         if submitted.attached:
             say(f"The request {watch.request_id} was there already: following it.")
         told = submitted.told
         return watch.client.follow(told.status.id) if wait and not told.status.ended else told
 
-    told = watch.through(ask, cancels=cancel_on_interrupt)
+    told = watch.through(ask, cancels=cancels)
     if isinstance(told, int):
         return told
     if told.status.ended:
         return watch.end(told)
-    if output == "json":
-        tell_status(told, output)
+    if watch.output == "json":
+        tell_status(told, watch.output)
     else:
         answer([told.status.id])
         say("Accepted.", *watch.next_steps)
