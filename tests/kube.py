@@ -118,9 +118,9 @@ def _lives(pid: str) -> bool:
         return False
 
 
-def kill_container(container_id: str) -> None:
-    """Kill all processes of a container of the tests' own cluster."""
-    _containerd("tasks", "kill", "--all", "--signal", "SIGKILL", container_id)
+def signal_container(container_id: str, signal: str) -> None:
+    """Send all processes of a container of the tests' own cluster a signal."""
+    _containerd("tasks", "kill", "--all", "--signal", signal, container_id)
 
 
 def _containerd(*words: str) -> None:

@@ -119,8 +119,12 @@ class Stack:
 
     def kill_sidecar(self) -> None:
         """Kill all that runs in the sidecar's container, as the kernel does for want of memory."""
-        status = kube.get(self.namespace, "pod", POD)["status"]["initContainerStatuses"][0]
-        kube.kill_container(status["containerID"].removeprefix("containerd://"))
+        kube.signal_container(self.container("initContainerStatuses"), "SIGKILL")
+
+    def container(self, kind: str) -> str:
+        """Give the id of the pod's container, the sidecar or Neo4j, as containerd has it."""
+        found: str = kube.get(self.namespace, "pod", POD)["status"][kind][0]["containerID"]
+        return found.removeprefix("containerd://")
 
     def processes(self) -> list[str]:
         """List the command lines in the sidecar's container, but the daemon's own."""

@@ -108,6 +108,28 @@ def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stac
     assert "backup_failed" not in json.dumps(found.answer)
 
 
+def test_a_new_request_waits_for_the_successor_of_a_pod_whose_shutdown_takes_its_time(stack: Stack) -> None:
+    stack.set_knobs()
+    before = len(stack.artifacts())
+    kube.await_running(stack.namespace, POD, "neo4j")
+    neo4j = stack.container("containerStatuses")
+    # It hears of its end once it goes on; until then the pod is there, its sidecar drained.
+    kube.signal_container(neo4j, "SIGSTOP")
+    try:
+        stack.kubectl("delete", "pod", POD, "--wait=false")
+        with stack.started("--type", "FULL", "--id", "moved", "--connect-for", "4m") as process:
+            assert process.stderr is not None
+            told = process.stderr.readline()
+            kube.signal_container(neo4j, "SIGCONT")
+            found = ended(process)
+    finally:
+        kube.signal_container(neo4j, "SIGCONT")
+
+    assert told == f"Waiting: the pod {POD} is being deleted, and a new request waits for its successor; asking again\n"
+    assert (found.exit_code, found.answer.get("state")) == (0, "succeeded"), found.said
+    assert len(stack.artifacts()) == before + 1
+
+
 @fault(Group.KUBERNETES, "Neo4j's pod is deleted without grace while its backup runs, and replaced")
 def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack: Stack, row: Recorder) -> None:
     before = len(stack.artifacts())
