@@ -142,6 +142,7 @@ def test_while_a_sidecar_drains_it_starts_nothing_and_says_so(draining: Draining
 
     assert (refused["error"]["code"], refused["error"]["exit_code"]) == ("sidecar_busy", 10)
     assert refused["error"]["retryable"]
+    assert refused["error"]["drained"]
     assert (rig.document("waits") or {})["state"] == "queued"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.errors import BackupFailed, BackupInterrupted, IdTaken, RequestRejected, SidecarBusy
+from shared.errors import BackupFailed, BackupInterrupted, Drained, IdTaken, RequestRejected, SidecarBusy
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, BackupType, Submission
 from sidecar.document import DatabaseResult, Document
@@ -269,5 +269,5 @@ def test_a_cancel_after_a_success_changes_nothing(intake: Intake, records: Recor
 def test_a_drained_sidecar_accepts_nothing_that_it_would_not_start(intake: Intake) -> None:
     intake.draining = True
 
-    with pytest.raises(SidecarBusy, match="drained"):
+    with pytest.raises(Drained, match="drained"):
         intake.submit("nightly-1", submission())

@@ -154,7 +154,7 @@ def test_one_that_is_not_there_is_told_with_how_to_get_it(tmp_path: Path) -> Non
 
 
 def test_one_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    mark = f"sleep-of-{tmp_path.name}"
+    mark = f"sleep-of-{tmp_path}"
     waiting = "import time; time.sleep(300)"
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {waiting!r}, {mark!r}])"
     began = time.monotonic()
