@@ -27,7 +27,6 @@ class Plan:
     """One run: ``before`` is what lay in the target for this database (name to bytes), ``heads`` what could be read."""
 
     database: str
-    asked: BackupType
     type: BackupType
     before: Mapping[str, int]
     heads: Mapping[str, Head]
@@ -48,7 +47,6 @@ class Plan:
 
 def make_plan(
     database: str,
-    asked: BackupType,
     type_: BackupType,
     target: Target,
     prepared: Prepared,
@@ -92,4 +90,4 @@ def make_plan(
         pagecache=jvm.pagecache,
     )
     arguments = build(str(prepared.program), prepared.version, command, settings.options)
-    return Plan(database, asked, type_, before, heads, temporary, arguments, jvm.heap, memory.oom_kills)
+    return Plan(database, type_, before, heads, temporary, arguments, jvm.heap, memory.oom_kills)

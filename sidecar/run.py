@@ -114,7 +114,7 @@ class Run:
             target.check_writable()
             type_ = type_for(self._database, self._request.type)
             settings = self._parts.settings
-            plan = make_plan(self._database, self._request.type, type_, target, self._prepared, settings, read_memory())
+            plan = make_plan(self._database, type_, target, self._prepared, settings, read_memory())
         except BaseException:
             target.close()
             raise
