@@ -18,7 +18,7 @@ from sidecar.neo4j_admin.store_lock import store_open
 from sidecar.plan import Plan
 from sidecar.planning import TRIGGER_FULL
 from sidecar.preparation import Prepared
-from sidecar.proof import Evidence, Proven, Unproven, judge, new_artifacts
+from sidecar.proof import Evidence, Proven, judge, new_artifacts
 from sidecar.server import server_version, takes_connections
 from sidecar.settings import Settings
 from sidecar.target import Target
@@ -54,8 +54,8 @@ def examine(
             existing=plan.heads,
         )
     )
-    if isinstance(judged, Unproven):
-        return judged.error
+    if isinstance(judged, ArtifactUnverified):
+        return judged
     head = examined[judged.artifact].head
     if judged.type == "DIFF" and isinstance(head, Head):
         ways = leading_to(head, plan.heads, overlap_allowed=overlap_allowed)

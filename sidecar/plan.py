@@ -30,7 +30,6 @@ class Plan:
     """
 
     database: str
-    asked: BackupType
     type: BackupType
     before: Mapping[str, int]
     heads: Mapping[str, Head]
@@ -53,7 +52,6 @@ class Plan:
 
 def make_plan(
     database: str,
-    asked: BackupType,
     type_: BackupType,
     target: Target,
     prepared: Prepared,
@@ -98,4 +96,4 @@ def make_plan(
         pagecache=jvm.pagecache,
     )
     arguments = build(str(prepared.program), prepared.version, command, settings.options)
-    return Plan(database, asked, type_, before, heads, problems, temporary, arguments, jvm.heap, memory.oom_kills)
+    return Plan(database, type_, before, heads, problems, temporary, arguments, jvm.heap, memory.oom_kills)

@@ -80,4 +80,4 @@ class Planning:
 
     def _plan(self, target: Target, type_: BackupType, options: Options) -> Plan:
         settings = self.settings.model_copy(update={"options": options})
-        return make_plan(self.database, self.asked, type_, target, self.prepared, settings, read_memory())
+        return make_plan(self.database, type_, target, self.prepared, settings, read_memory())

