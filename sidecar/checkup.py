@@ -11,6 +11,7 @@ from shared.sizes import format_size
 from sidecar.artifact_checkup import Look, look_at
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import database_size, databases_held
+from sidecar.leftover_checkup import leftover_checks
 from sidecar.memory import choose_memory
 from sidecar.neo4j_admin.options import BY_NAME
 from sidecar.outcome import version_warning
@@ -22,6 +23,7 @@ from sidecar.sizes import mebibytes
 from sidecar.space import reserve_of
 from sidecar.stop_sign import StopSign
 from sidecar.target import open_nearest
+from sidecar.temporary import folder_of_runs
 from sidecar.threads import in_thread
 
 _CONNECT_SECONDS = 3.0
@@ -53,6 +55,8 @@ class Checkup:
             yield await in_thread(partial(self._target, root, named=path is not None))
         if path is not None:
             for check in await look_at(self._look(path, prepared)):
+                yield check
+            for check in await in_thread(partial(self._leftovers, path)):
                 yield check
 
     def _daemon(self) -> Check:
@@ -106,6 +110,14 @@ class Checkup:
             return _failed("memory", error)
         bound = "no limit" if limit is None else f"limit {mebibytes(limit)}"
         return _ok("memory", f"{bound}, heap {chosen.heap}, page cache {chosen.pagecache}")
+
+    def _leftovers(self, path: str) -> list[Check]:
+        settings = self._parts.settings
+        try:
+            return leftover_checks(folder_of_runs(path, settings.allowed_roots, settings.temp))
+        except BackupError:
+            # The line about the target has told it.
+            return []
 
     def _look(self, path: str, prepared: Prepared | None) -> Look:
         settings = self._parts.settings

@@ -40,13 +40,14 @@ class Plan:
     oom_kills: int | None
     note: str = ""
 
-    def launch(self, prepared: Prepared, inherited: Mapping[str, str], word: str) -> Launch:
-        """Give what is to be started; ``word`` marks its processes."""
+    def launch(self, prepared: Prepared, inherited: Mapping[str, str], word: str, lock: int | None) -> Launch:
+        """Give what is to be started; ``word`` marks its processes, which all hold the temporary folder's ``lock``."""
         return Launch(
             arguments=self.arguments,
             environment=environment(inherited, home=prepared.home, heap=self.heap, word=word),
             folder=self.temporary,
             word=word,
+            held=lock,
         )
 
 

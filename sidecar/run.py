@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from shared.durations import format_duration
 from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut, ConfigurationError
 from shared.lifecycle import ResultState
 from shared.protocol import BackupRequest, Progress
+from sidecar.abandoned import clear_abandoned
 from sidecar.artifact_names import artifacts_of
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import folder_bytes
@@ -34,7 +36,7 @@ from sidecar.server import server_version
 from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended
 from sidecar.target import Target, open_target
-from sidecar.temporary import clear_temporary, make_temporary
+from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
 from sidecar.threads import in_thread
 from sidecar.volume import Volume
 
@@ -79,6 +81,7 @@ class Run:
         self._planning = Planning(database, request.type, prepared, parts.settings, parts.links)
         self._observed = Observed(database, self._secrets)
         self._walking = False
+        self._lock: int | None = None
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
         self._bytes = Measure(self._bytes_so_far)
@@ -102,6 +105,7 @@ class Run:
                 return await self._carry_out(plan, target)
             finally:
                 self._at_work = None
+                self._let_go()
 
     async def progress(self) -> Progress:
         """Give what it does now, and how many bytes lie in its temporary folder and its new artifact."""
@@ -118,10 +122,17 @@ class Run:
         target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
         try:
             target.check_writable()
+            self._clear_abandoned(target)
             return target, *self._planning.first(target)
         except BaseException:
             target.close()
             raise
+
+    def _clear_abandoned(self, target: Target) -> None:
+        """Make room: what a lost node's run has left may be as large as the database."""
+        settings = self._parts.settings
+        within = folder_of_runs(target.path, settings.allowed_roots, settings.temp)
+        clear_abandoned(within, self._parts.clock.now().timestamp())
 
     async def _walk(self, target: Target) -> Plan:
         """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
@@ -178,9 +189,7 @@ class Run:
         return Outcome(result, self._observed.tail, (*plan_warnings(plan, target.path), *await self._warnings()))
 
     async def _attempt(self, plan: Plan, target: Target, word: str) -> DatabaseResult:
-        await self._before(
-            lambda: make_temporary(plan.temporary), unwanted=lambda made: clear_temporary(plan.temporary)
-        )
+        self._lock = await self._before(lambda: make_temporary(plan.temporary), unwanted=self._unmake(plan))
         execution = Execution(
             self._parts.runner,
             self._parts.settings,
@@ -190,7 +199,7 @@ class Run:
             self._stage_changed,
             self._secrets,
         )
-        launch = plan.launch(self._prepared, self._parts.environment, word)
+        launch = plan.launch(self._prepared, self._parts.environment, word, self._lock)
         ended = await execution.run(launch, self._sign, self._name)
         if ended.exit.status == 0:
             judged = await self._prove(plan, target, ended)
@@ -213,6 +222,21 @@ class Run:
         if self._may_skip and (reason := skippable(facts)) is not None:
             return skipped(self._database, reason)
         raise diagnose(facts)
+
+    def _unmake(self, plan: Plan) -> Callable[[int | None], None]:
+        """Give what undoes a temporary folder that came too late."""
+
+        def unmake(lock: int | None) -> None:
+            clear_temporary(plan.temporary)
+            if lock is not None:
+                os.close(lock)
+
+        return unmake
+
+    def _let_go(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
     async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | ArtifactUnverified:
         """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""

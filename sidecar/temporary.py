@@ -10,40 +10,56 @@ from collections.abc import Sequence
 from shared.errors import ConfigurationError
 from sidecar.folders import OPEN_FOLDER, explained, open_root
 from sidecar.path_rules import below_root
+from sidecar.run_lock import make_lock, remove_lock
 from sidecar.target import FileSystem
 
 HIDDEN = ".neo4j-backup-tmp"
-_NAME = re.compile(r"\.run-[0-9a-f]{32}")
+RUN_NAME = re.compile(r"\.run-[0-9a-f]{32}")
 _MODE = 0o700
 
 
 def plan_temporary(target: str, roots: Sequence[str], temp: str | None) -> str:
     """Choose the path of a run's temporary folder, which nobody can guess; nothing is made yet.
 
-    It lies in ``temp``, the setting, else in a hidden folder of the root of ``target``.
+    It lies where ``folder_of_runs`` says. Raises ConfigurationError for a target below no root.
+    """
+    return os.path.join(folder_of_runs(target, roots, temp), f".run-{secrets.token_hex(16)}")
+
+
+def folder_of_runs(target: str, roots: Sequence[str], temp: str | None) -> str:
+    """Give the folder of run folders: ``temp``, the setting, else a hidden one in the root of ``target``.
+
     Raises ConfigurationError for a target below no root.
     """
-    within = temp
-    if within is None:
-        split = below_root(target, roots)
-        if split is None:
-            raise ConfigurationError(
-                f"{target} is neither an allowed root nor below one ({', '.join(roots)})",
-                hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
-            )
-        within = os.path.join(split[0], HIDDEN)
-    return os.path.join(within, f".run-{secrets.token_hex(16)}")
+    if temp is not None:
+        return temp
+    split = below_root(target, roots)
+    if split is None:
+        raise ConfigurationError(
+            f"{target} is neither an allowed root nor below one ({', '.join(roots)})",
+            hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
+        )
+    return os.path.join(split[0], HIDDEN)
 
 
-def make_temporary(path: str) -> None:
+def make_temporary(path: str) -> int | None:
     """Make the planned folder, open to the sidecar's user alone, and what it lies in.
 
+    Give the descriptor of its lock, which all that belongs to the run has to hold, or None where there are no locks.
     Raises ConfigurationError that says why that can't be, InsufficientSpace on a full disk.
     """
     within, name = os.path.split(path)
     folder = _open_hidden(within) if os.path.basename(within) == HIDDEN else open_root(within, create=True)
     try:
-        os.mkdir(name, _MODE, dir_fd=folder)
+        lock = make_lock(name, within=folder)
+        try:
+            os.mkdir(name, _MODE, dir_fd=folder)
+        except BaseException:
+            remove_lock(name, within=folder)
+            if lock is not None:
+                os.close(lock)
+            raise
+        return lock
     except OSError as error:
         raise explained(error, within, "write to") from error
     finally:
@@ -51,12 +67,12 @@ def make_temporary(path: str) -> None:
 
 
 def clear_temporary(path: str) -> str | None:
-    """Remove a run's temporary folder and what is in it; say what could not be removed, None where nothing is left.
+    """Remove a run's temporary folder, what is in it and its lock; say what could not be removed, None without that.
 
     Links are removed and never followed. What isn't named as ``plan_temporary`` names it stays.
     """
     within, name = os.path.split(path)
-    if not _NAME.fullmatch(name):
+    if not RUN_NAME.fullmatch(name):
         return f"the temporary folder {path} stays: no run of the sidecar has one of that name"
     hidden = os.path.basename(within) == HIDDEN
     try:
@@ -66,7 +82,10 @@ def clear_temporary(path: str) -> str | None:
     except OSError as error:
         return f"the temporary folder {path} could not be removed: {error.strerror}"
     try:
-        left = _remove(folder, name, path)
+        left = remove_tree(folder, name, path)
+        if left is None:
+            # What is left is for a later run to remove, which needs the lock for that.
+            remove_lock(name, within=folder)
     finally:
         os.close(folder)
     if hidden:
@@ -107,8 +126,8 @@ def _open_hidden(path: str) -> int:
         os.close(root)
 
 
-def _remove(folder: int, name: str, path: str) -> str | None:
-    """Remove ``name`` in ``folder`` and all below it; give the first that could not be, and why."""
+def remove_tree(folder: int, name: str, path: str) -> str | None:
+    """Remove ``name`` in ``folder`` and all below it, links unfollowed; give the first that could not be, and why."""
     try:
         try:
             os.unlink(name, dir_fd=folder)
@@ -127,7 +146,7 @@ def _remove(folder: int, name: str, path: str) -> str | None:
 def _empty(folder: int, name: str, path: str) -> str | None:
     below = os.open(name, OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        problems = [_remove(below, each, os.path.join(path, each)) for each in os.listdir(below)]
+        problems = [remove_tree(below, each, os.path.join(path, each)) for each in os.listdir(below)]
     finally:
         os.close(below)
     return next((problem for problem in problems if problem), None)

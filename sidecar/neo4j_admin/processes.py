@@ -80,7 +80,7 @@ def _spawn(launch: Launch, output: int) -> subprocess.Popen[bytes]:
         launch.arguments,
         env={**launch.environment, WORD_VARIABLE: launch.word},
         cwd=launch.folder,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if launch.held is None else launch.held,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

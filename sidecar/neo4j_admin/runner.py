@@ -17,13 +17,16 @@ class Launch:
 
     ``arguments`` begin with the program. ``environment`` is all that the program sees, but for
     ``NEO4J_BACKUP_RUN``: the runner sets that to ``word``, a random one by which every process of
-    this run, and no other, is known. ``folder`` is the current directory.
+    this run, and no other, is known. ``folder`` is the current directory. ``held`` is a descriptor
+    that every process of the run is to hold: the standard input, which is empty without one, since
+    that is what the launcher hands on to its worker.
     """
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)  # it may hold cloud credentials
     folder: str
     word: str
+    held: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ BY_PATH = {
     ("temporary", "clear_temporary", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("temporary", "clear_temporary", "rmdir"): "the hidden folder, which goes only where it is empty",
     ("temporary", "file_system_of", "stat"): "how much room there is",
+    ("abandoned", "_open", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("volume", "open", "open"): "the request volume",
     ("volume", "check", "stat"): "whether the request volume is the one that is held",
 }

@@ -18,7 +18,9 @@ def root(tmp_path: Path) -> Path:
 
 def made(root: Path, temp: Path | None = None) -> Path:
     path = plan_temporary(f"{root}/nightly", (str(root),), None if temp is None else str(temp))
-    make_temporary(path)
+    lock = make_temporary(path)
+    assert lock is not None
+    os.close(lock)
     return Path(path)
 
 

@@ -1,0 +1,61 @@
+"""The lock beside a run's temporary folder, held by all that belongs to the run, which tells others that it lives."""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+
+LOCK_SUFFIX = ".lock"
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# For writing: NFS gives an exclusive lock to nobody else.
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TRIES = 20
+_AGAIN_SECONDS = 0.05
+
+
+def make_lock(name: str, *, within: int) -> int | None:
+    """Make the lock of the run folder ``name`` in the folder ``within`` and hold it; give its descriptor.
+
+    None where this file system has no locks: then nobody is told. Raises OSError where no file can be made.
+    """
+    lock = os.open(name + LOCK_SUFFIX, _CREATE, 0o600, dir_fd=within)
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Somebody looks whether it is a dead one's: that takes a moment.
+            time.sleep(_AGAIN_SECONDS)
+        except OSError:
+            break
+        else:
+            return lock
+    os.close(lock)
+    remove_lock(name, within=within)
+    return None
+
+
+def take_lock(name: str, *, within: int) -> int | None:
+    """Take the lock of the run folder ``name``, which then nobody is at any more; give its descriptor.
+
+    None where somebody holds it, where there is none, and where what lies there is none of our user's.
+    """
+    try:
+        lock = os.open(name + LOCK_SUFFIX, _OPEN, dir_fd=within)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(lock)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
+
+
+def remove_lock(name: str, *, within: int) -> None:
+    """Remove the lock of the run folder ``name``, which has to be gone."""
+    with contextlib.suppress(OSError):
+        os.unlink(name + LOCK_SUFFIX, dir_fd=within)
