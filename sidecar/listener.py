@@ -108,6 +108,23 @@ class Listener:
             await _send(writer, line)
 
 
+@contextlib.asynccontextmanager
+async def refusing(volume: Volume, error: BackupError) -> AsyncIterator[None]:
+    """Answer whoever asks with ``error``, as long as a sidecar can't do its work and somebody has to mend that."""
+
+    async def refuse(asked: Mapping[str, Any]) -> AsyncIterator[Line]:
+        yield error_line(error)
+
+    listener = Listener(volume, refuse)
+    try:
+        # A socket that can't be made takes the answers away and nothing else.
+        with contextlib.suppress(OSError):
+            await listener.open()
+        yield
+    finally:
+        await listener.close()
+
+
 async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.readline()

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 
 from shared.errors import BackupError
 from shared.lifecycle import ResultState, State
@@ -12,23 +11,32 @@ from sidecar.leftovers import clean_up
 from sidecar.neo4j_admin.carriers import end_carriers
 from sidecar.parts import Parts
 from sidecar.records import Records
-from sidecar.run_record import RunRecord
+from sidecar.run_record import NoRecord, RunRecord
 from sidecar.threads import in_thread
 from sidecar.volume import Volume
 
-_WORD = re.compile(r"[0-9a-f]{32}")
+_SAYS_NOTHING = (
+    "run.json says nothing of it, so that what it left was not set aside: see whether a neo4j-admin still runs, "
+    "and have `neo4j-backup check --path` look at the target"
+)
 log = logging.getLogger("sidecar.recovery")
 
 
 async def recover(volume: Volume, records: Records, parts: Parts) -> None:
     """End what runs, set aside what it left, clear its temporary folder, and only then tell its end.
 
-    Raises OSError where an end can't be told, since nothing may begin before it is.
+    Raises OSError where an end can't be told, since nothing may begin before it is, and RecordUnreadable.
     """
     # The one before may have died between the rename of a document and this: what is told of it from here on holds.
     os.fsync(volume.status)
-    record = _record_left(volume)
     said: tuple[str, ...] = ()
+    nothing: NoRecord | None = None
+    try:
+        record = RunRecord.read(volume)
+    except NoRecord as error:
+        # Documents are ended all the same; who shares the volume may have put anything there.
+        record, nothing, said = None, error, (_SAYS_NOTHING,)
+        log.warning("run.json is no record of a run, and is removed", extra={"reason": str(error)})
     if record is not None:
         left = await end_carriers(record.word, parts.settings.grace)
         if left:
@@ -41,16 +49,10 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
         )
     for document in records.under_way():
         if document.state in (State.RUNNING, State.UPLOADING):
-            notes = said if record is not None and record.id == document.id else ()
+            notes = said if nothing is not None or (record is not None and record.id == document.id) else ()
             records.publish(_ended(document, notes, parts))
-    if record is not None:
+    if record is not None or nothing is not None:
         RunRecord.remove(volume)
-
-
-def _record_left(volume: Volume) -> RunRecord | None:
-    """Give the record of a run that was cut off; None where there is none that a daemon can have written."""
-    record = RunRecord.read(volume)
-    return record if record is not None and _WORD.fullmatch(record.word) else None
 
 
 def _is_under_way(records: Records, record: RunRecord) -> bool:

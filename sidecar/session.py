@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from shared.lifecycle import State
 from shared.protocol import BackupRequest, Progress
@@ -16,11 +16,12 @@ from sidecar.files import sweep_temporary, write_whole
 from sidecar.hints import Hints
 from sidecar.intake import Intake
 from sidecar.job import Job
-from sidecar.listener import Listener
+from sidecar.listener import Listener, refusing
 from sidecar.mailbox import Letter, Mailbox
 from sidecar.parts import Parts
 from sidecar.records import Records
 from sidecar.recovery import recover
+from sidecar.run_record import RecordUnreadable
 from sidecar.volume import STATUS, Volume, VolumeLost
 
 LOOK_SECONDS = 30.0
@@ -77,21 +78,28 @@ class Session:
                 self._copying.cancel()
 
     async def _recover(self) -> bool:
-        """Recover, and try again while the volume can't be written; False where we are to stop before."""
+        """Recover, and try again while that can't be; False where we are to stop before."""
         told = False
-        while not self._stopping.is_set():
-            try:
-                await recover(self._volume, self._records, self._parts)
-            except OSError as error:
-                self._volume.check()
-                if not told:
-                    log.error("what an earlier sidecar left can't be ended yet; trying again", extra={"error": error})
-                told = True
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(UNWATCHED_LOOK_SECONDS):
-                        await self._stopping.wait()
-            else:
-                return True
+        async with AsyncExitStack() as answering:
+            while not self._stopping.is_set():
+                try:
+                    await recover(self._volume, self._records, self._parts)
+                except (OSError, RecordUnreadable) as error:
+                    self._volume.check()
+                    if not told:
+                        facts = {
+                            "error": str(error),
+                            "hint": error.error.hint if isinstance(error, RecordUnreadable) else None,
+                        }
+                        log.error("what an earlier sidecar left can't be ended yet; trying again", extra=facts)
+                        if isinstance(error, RecordUnreadable):
+                            await answering.enter_async_context(refusing(self._volume, error.error))
+                    told = True
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(UNWATCHED_LOOK_SECONDS):
+                            await self._stopping.wait()
+                else:
+                    return True
         return False
 
     def stop(self) -> None:

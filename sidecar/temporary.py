@@ -55,9 +55,9 @@ def make_temporary(path: str) -> int | None:
         try:
             os.mkdir(name, _MODE, dir_fd=folder)
         except BaseException:
-            remove_lock(name, within=folder)
             if lock is not None:
                 os.close(lock)
+            remove_lock(name, within=folder)
             raise
         return lock
     except OSError as error:
