@@ -108,6 +108,7 @@ class Answers:
         limit = _options(given).get("limit", _LIST_LIMIT)
         if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit <= _LIST_LIMIT:
             raise RequestRejected(f"the limit has to be a number from 1 to {_LIST_LIMIT}")
+        self._records.ensure_flushed()
         for document in islice(self._records.newest_first(), limit):
             yield _status(document)
 

@@ -17,6 +17,10 @@ class NotAFile(Exception):
     """Something that is no regular file lies where one is wanted; the text says what it is."""
 
 
+class Unflushed(OSError):
+    """What was written is there, whole, under its name, and the disk doesn't say that it keeps it."""
+
+
 def temporary_name() -> str:
     """Give a name that nobody can guess and that a sweep of temporary files finds."""
     return f".{secrets.token_hex(12)}{TEMPORARY}"
@@ -49,7 +53,7 @@ def open_plain(name: str, flags: int, *, within: int) -> int:
 def write_whole(folder: int, name: str, data: bytes) -> None:
     """Put ``data`` at ``name`` (0640): temporary name, fsync, rename, fsync of the folder.
 
-    Raises OSError, and then nothing of it is left but, after a crash, a file that ends in ``.tmp``.
+    Raises OSError, and then nothing of it is left but, after a crash, a file that ends in ``.tmp``; and Unflushed.
     """
     temporary = temporary_name()
     descriptor = os.open(temporary, _CREATE, 0o640, dir_fd=folder)
@@ -66,7 +70,15 @@ def write_whole(folder: int, name: str, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
         raise
-    os.fsync(folder)
+    flush_names(folder)
+
+
+def flush_names(folder: int) -> None:
+    """Have the disk keep the names in a folder. Raises Unflushed."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        raise Unflushed(error.errno, error.strerror) from error
 
 
 def read_bounded(folder: int, name: str, limit: int) -> tuple[bytes, os.stat_result]:

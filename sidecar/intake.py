@@ -49,6 +49,7 @@ class Intake:
         if there.state is not State.REJECTED and there.backup_request() != request:
             raise IdTaken(f"the id {request_id} belongs to a request for something else", hint=_OTHER_ID)
         if not there.final or there.word == submission.word:
+            self._records.ensure_flushed()
             return there, True
         if not submission.job:
             raise IdTaken(f"the request {request_id} has ended already ({there.state})", hint=_OTHER_ID)
@@ -62,6 +63,7 @@ class Intake:
         Raises OSError where that can't be put on the disk.
         """
         if self._records.carries(letter.taken):
+            self._records.ensure_flushed()
             return
         try:
             if letter.content is None:
@@ -97,9 +99,13 @@ class Intake:
         return document
 
     def find(self, name: str) -> Document:
-        """Give the newest attempt of an id, or the attempt that is named; RequestRejected where there is none."""
+        """Give the newest attempt of an id, or the attempt that is named, as the disk keeps it.
+
+        Raises RequestRejected where there is none, and OSError.
+        """
         if not is_request_name(name):
             raise RequestRejected(f"{printable(name, 160)!r} names no request: an id is {ID_RULE}")
+        self._records.ensure_flushed()
         document = self._records.newest_attempt(name)
         if document is None:
             raise RequestRejected(

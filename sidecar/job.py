@@ -20,6 +20,7 @@ from sidecar.clock import Moment
 from sidecar.conclusion import cancelled, conclude, settle
 from sidecar.data_folder import databases_held
 from sidecar.document import DatabaseResult, Document
+from sidecar.files import Unflushed
 from sidecar.neo4j_admin.databases import expand
 from sidecar.outcome import Outcome, defect
 from sidecar.parts import Parts
@@ -235,11 +236,15 @@ class Job:
 
     async def _publish(self, document: Document) -> None:
         """Publish, and where the disk won't have it now, try again until it does."""
-        told = False
+        told = there = False
         while True:
             try:
-                self._records.publish(document)
+                if there:
+                    self._records.ensure_flushed()
+                else:
+                    self._records.publish(document)
             except OSError as error:
+                there = there or isinstance(error, Unflushed)
                 self._volume.check()
                 if self._leaving and told:
                     raise Unpublished(f"the end of {self.name} can't be written, and the sidecar has to go") from error

@@ -13,7 +13,7 @@ from shared.errors import InternalError, TransportError
 from shared.lifecycle import State, may_follow
 from shared.wire import WireError, decode, is_request_name
 from sidecar.document import LAST_ATTEMPT, Document
-from sidecar.files import NotAFile, read_bounded, write_whole
+from sidecar.files import NotAFile, Unflushed, flush_names, read_bounded, write_whole
 from sidecar.volume import Volume
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
@@ -46,6 +46,7 @@ class Records:
         self._live: dict[str, Document] = {}
         self._ended: dict[str, Entry] = {}
         self._foreign: set[str] = set()
+        self._unflushed: set[str] = set()
         self._watches: dict[str, set[asyncio.Event]] = {}
         self._ended_since_sweep = 0
         self._next_number = 1
@@ -70,7 +71,8 @@ class Records:
         """Put ``document`` on the disk as its request's newest state and give it with its revision.
 
         Raises InternalError for a transition that the lifecycle forbids, and OSError, after which the
-        document that was there still holds.
+        document that was there still holds. Raises Unflushed where the new one holds, as whoever reads the
+        file sees it, and ``ensure_flushed`` has to come before anybody is told.
         """
         live = self._live.get(document.id)
         before = self._state(document.id)
@@ -80,11 +82,30 @@ class Records:
         # A cancel that was answered stays, also where the change was made up before it.
         cancel = document.cancel_requested or (live is not None and live.cancel_requested)
         published = document.changed(revision=self._next_revision, cancel_requested=cancel)
-        write_whole(self._volume.status, document.id + _SUFFIX, published.to_json())
+        problem: Unflushed | None = None
+        try:
+            write_whole(self._volume.status, document.id + _SUFFIX, published.to_json())
+        except Unflushed as error:
+            problem = error
         self._hold(published)
-        self.notify(published.id)
+        self._unflushed.add(published.id)
+        if problem is None:
+            self._flushed()
         self.on_change(before, published)
+        if problem is not None:
+            raise problem
         return published
+
+    def ensure_flushed(self) -> None:
+        """Have the disk keep all that was published. Raises Unflushed."""
+        if self._unflushed:
+            flush_names(self._volume.status)
+            self._flushed()
+
+    def _flushed(self) -> None:
+        names, self._unflushed = self._unflushed, set()
+        for name in names:
+            self.notify(name)
 
     def next_number(self) -> int:
         """Give the number that puts a new request at the queue's end."""

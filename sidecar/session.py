@@ -210,6 +210,8 @@ class Session:
             # Not at once: a request's first changes follow each other in milliseconds, and need one copy.
             self._copy_later(COPY_SECONDS)
         self._uncopied = document
+        # Here too: a cancel that is on the disk, and perhaps not for ever, is told to its courier as an error.
+        self.wish_changed(document)
         self._wake.set()
 
     def _copy_status(self) -> None:

@@ -1,6 +1,7 @@
 """One request from its turn to its end, with a clock and a neo4j-admin that do as they are told."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 from shared.errors import ConfigurationError
 from shared.lifecycle import ResultState, State
 from shared.protocol import BackupRequest, Submission
+from sidecar import job
 from sidecar.document import Document
 from sidecar.intake import Intake
 from sidecar.job import EXPIRES_SECONDS, Job
@@ -221,3 +223,49 @@ def test_a_session_that_is_stopped_at_its_start_leaves_what_waits_waiting(house:
 
     assert house.records.get("nightly") == waiting
     assert runner.launches == []
+
+
+def failing_flush(monkeypatch: pytest.MonkeyPatch, wanted: Callable[[str], bool], *, at: int = 1) -> None:
+    """Have the disk refuse, once, to say that it keeps what is wanted: the ``at``-th time that it is asked."""
+    flush, asked = os.fsync, 0
+
+    def fsync(descriptor: int) -> None:
+        nonlocal asked
+        if wanted(os.readlink(f"/proc/self/fd/{descriptor}")):
+            asked += 1
+            if asked == at:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_status_that_the_disk_does_not_keep_at_once_is_told_again_and_nothing_runs_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    house.submit()
+    monkeypatch.setattr(job, "_RETRY_SECONDS", 0.01)
+    failing_flush(monkeypatch, lambda path: path.endswith("/status"), at=at)
+    runner = FakeRunner([making_a_backup(house)])
+
+    document = house.run(runner)
+
+    assert document.state is State.SUCCEEDED
+    assert len(runner.launches) == 1
+    assert [each.name for each in Path(house.volume.path, "status").iterdir()] == ["nightly.json"]
+
+
+def test_a_proven_artifact_that_the_disk_does_not_keep_is_no_success_and_is_set_aside(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.submit()
+    failing_flush(monkeypatch, lambda path: path.endswith(NAME))
+
+    document = house.run(FakeRunner([making_a_backup(house)]))
+
+    assert (document.state, document.code) == (State.FAILED, "artifact_unverified")
+    assert f"{NAME} is whole, and can't be put on the disk: [Errno 5] Input/output error" in document.message
+    assert "Look at the volume" in document.hint
+    assert [path.name for path in (house.target / ".failed").iterdir()] == [NAME]
+    assert not (house.target / NAME).exists()
