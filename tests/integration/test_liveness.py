@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sidecar import daemon
-from tests.integration import hanging
+from tests.faults.matrix import Group, fault
+from tests.faults.recording import Recorder
+from tests.integration import disks, hanging
 from tests.integration.losing import Losing
 from tests.integration.serving import failed_folder, serving
-from tests.rig import DAEMON, Rig, wait_for
+from tests.rig import DAEMON, Rig, a_rig, wait_for
 
 TOLD_SECONDS = 30.0
 PROBE_CPU_SECONDS = 0.050
@@ -66,6 +68,42 @@ def test_a_loop_that_hangs_leaves_its_stacks_and_ends_and_its_backup_is_told_as_
     assert (document["state"], document["code"], document["retryable"]) == ("failed", "backup_interrupted", True)
     assert len(failed_folder(rig)) == 1
     assert rig.wait_for_end("queued")["state"] == "succeeded"
+
+
+@fault(Group.DISK, "the request volume hangs for longer than the watchdog allows (here 4 s), and is well again")
+def test_a_request_volume_that_hangs_ends_the_sidecar_and_its_backup_is_told_as_interrupted(
+    tmp_path: Path, row: Recorder
+) -> None:
+    with (
+        a_rig(tmp_path / "rig", "neo4j") as rig,
+        disks.a_disk_that_may_hang(rig.requests, tmp_path / "image") as disk,
+    ):
+        rig.set_knobs(faults=[{"fault": "hang", "stage": "artifact"}])
+        stuck = rig.start((sys.executable, hanging.__file__))
+        rig.submit("nightly")
+        wait_for(lambda: rig.artifacts() != [], 15)
+        with disks.hanging(disk):
+            row.strike()
+            asking = subprocess.Popen(
+                [*DAEMON[:-1], "cancel", "nightly"],
+                env=rig.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            rig.wait_for_output("Timeout (0:00:04)!", 60)
+            rig.wait_for_output("in write_whole", 10)
+            asking.kill()
+            asking.wait(10)
+
+        assert stuck.wait(30) == 1
+        rig.set_knobs()
+        second = rig.start()
+        document = rig.wait_for_end("nightly")
+        row.ended(rig, document)
+        assert (document["state"], document["code"]) == ("failed", "backup_interrupted")
+        assert len(failed_folder(rig)) == 1
+        rig.stop(second)
 
 
 def test_a_loop_may_hang_for_as_long_as_the_readme_says() -> None:

@@ -254,6 +254,7 @@ def test_a_status_that_the_disk_does_not_keep_at_once_is_told_again_and_nothing_
     assert document.state is State.SUCCEEDED
     assert len(runner.launches) == 1
     assert [each.name for each in Path(house.volume.path, "status").iterdir()] == ["nightly.json"]
+    assert not Path(house.volume.path, "run.json").exists()
 
 
 def test_a_proven_artifact_that_the_disk_does_not_keep_is_no_success_and_is_set_aside(
