@@ -170,9 +170,9 @@ class Conversation:
 
     def _to_begin(self) -> float:
         """Give the seconds that a command has to start; raises Overdue."""
-        now, given = self._clock.now(), START_SECONDS
-        if self._attempts_until is not None:
-            given = min(given, max(LAST_SECONDS, self._attempts_until - now))
+        now, until = self._clock.now(), self._attempts_until
+        # All of it to one: it may be a person's login.
+        given = START_SECONDS if until is None else max(LAST_SECONDS, until - now)
         if self._deadline is not None:
             given = min(given, self._deadline - now)
         if given <= 0:

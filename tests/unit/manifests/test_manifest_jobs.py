@@ -25,7 +25,7 @@ from trigger.cli import cli
 
 WRONG_USAGE = 2
 CHART_GRACE_SECONDS = 3600
-"""terminationGracePeriodSeconds of the official chart's StatefulSet. Source: neo4j-statefulset.yaml, chart 5.26."""
+"""The official chart's terminationGracePeriodSeconds, as tests/neo4j_chart.py has it."""
 STARTS_WITHIN = 15 * 60
 
 

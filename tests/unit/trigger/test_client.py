@@ -279,6 +279,12 @@ def test_a_command_that_takes_for_ever_to_start_is_bounded_too(patience: Patienc
     assert there.time.now() - began <= most
 
 
+def test_a_command_that_waits_for_somebody_is_given_all_the_time_that_was_asked_for() -> None:
+    there = talk([Slow(290), *accepted()], patience=Patience(connect_for=300))
+
+    assert there.client.submit("nightly-1", REQUEST).told.status.state == "queued"
+
+
 def test_a_command_that_is_slow_to_start_is_given_its_time_at_the_last_try_too() -> None:
     there = talk([Slow(8), *accepted()], patience=Patience(connect_for=0))
 

@@ -76,6 +76,15 @@ def test_a_proxy_that_drips_is_given_up_in_time() -> None:
             to(access).run(["probe"], timeout=GIVEN)
 
 
+def test_a_proxy_that_says_no_is_told_with_its_word() -> None:
+    no = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with dripping(no) as port:
+        access = access_to("http://cluster.test:6443", proxy=f"http://127.0.0.1:{port}")
+
+        with pytest.raises(TransportError, match="the proxy gives no way there: 407 Proxy Authentication Required"):
+            to(access).run(["probe"])
+
+
 def test_a_frame_that_drips_holds_nobody_up_and_is_read_on() -> None:
     whole = frame(STDOUT + b"slow and whole, though not soon\n")
     dripped = Says(frames=[bytes([byte]) for byte in whole], pause=0.15)
