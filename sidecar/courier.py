@@ -18,7 +18,7 @@ _STDIN, _STDOUT = 0, 1
 
 
 def carry(verb: Verb, request_id: str | None, folder: str) -> int:
-    """Ask the daemon of the request volume ``folder`` and give the exit code that its last line names.
+    """Ask the daemon of the request folder ``folder`` and give the exit code that its last line names.
 
     Without a daemon, or where it is silent for 20 s, the last line printed is a ``transport_error`` of our own.
     """

@@ -73,7 +73,7 @@ class _Daemon:
             if not self._stopping.is_set():
                 await self._session.run()
         except VolumeLost as lost:
-            log.warning("the request volume is gone; beginning again with what is there now", extra={"reason": lost})
+            log.warning("the request folder is gone; beginning again with what is there now", extra={"reason": lost})
         except Exception:
             log.exception("serving the request volume ended with a defect; beginning again")
             await self._pause(_OPEN_SECONDS)

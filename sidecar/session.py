@@ -247,5 +247,5 @@ def _reason(stopped: asyncio.Task[bool], look: asyncio.Task[None]) -> str:
     if stopped.done():
         return "the sidecar was shut down"
     if look.done() and isinstance(look.exception(), VolumeLost):
-        return "the request volume was replaced"
+        return "the request folder was replaced"
     return "the sidecar met a defect"

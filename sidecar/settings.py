@@ -51,7 +51,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     requests: Annotated[str, _read(folder), Variable(REQUESTS)] = Field(
-        default=DEFAULT_REQUESTS, description="the request volume"
+        default=DEFAULT_REQUESTS, description="the request folder, where the request volume is mounted"
     )
     allowed_roots: Annotated[tuple[str, ...], _read(folders), Variable(f"{PREFIX}ALLOWED_ROOTS", show=":".join)] = (
         Field(default=("/data/backups", "/backups"), description="where targets may lie")

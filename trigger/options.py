@@ -84,7 +84,7 @@ TRANSPORT_OPTIONS = (
         "--local",
         metavar="FOLDER",
         type=Filled(),
-        help="The sidecar watches this folder, its request volume, on this machine.",
+        help="The sidecar watches this folder on this machine.",
     ),
     option("--docker", metavar="CONTAINER", type=Filled(), help="The sidecar runs in this Docker container."),
     option("--pod", metavar="NAME", type=Filled(), help="The sidecar runs in this Kubernetes pod."),

@@ -210,3 +210,15 @@ def a_stack(images: Images, folder: Path, **settings: str) -> Iterator[Stack]:
             "delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=yaml.safe_dump_all([*volumes, *wide])
         )
         kube.remove_namespace(namespace)
+
+
+@contextmanager
+def slowed(stack: Stack, rate: float) -> Iterator[None]:
+    """Have a server that others broke run again, with nothing set aside, and copy so many bytes in a second."""
+    stack.until_running()
+    stack.clear_aside()
+    stack.set_knobs(rate=rate)
+    try:
+        yield
+    finally:
+        stack.set_knobs()

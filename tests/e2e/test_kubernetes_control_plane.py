@@ -11,7 +11,7 @@ import pytest
 
 from tests import kube
 from tests.e2e.kubernetes_accounts import a_token, through, write_kubeconfig
-from tests.e2e.kubernetes_stack import Stack, ended, seen
+from tests.e2e.kubernetes_stack import Stack, ended, seen, slowed
 from tests.faults.matrix import Group, fault, faults
 from tests.faults.recording import Recorder
 from tests.faulty_server import FaultyServer, faulty_server
@@ -33,11 +33,8 @@ def access() -> Access:
 
 @pytest.fixture
 def stack(frail_stack: Stack) -> Iterator[Stack]:
-    frail_stack.until_running()
-    frail_stack.clear_aside()
-    frail_stack.set_knobs(rate=SLOW)
-    yield frail_stack
-    frail_stack.set_knobs()
+    with slowed(frail_stack, SLOW):
+        yield frail_stack
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests import kube
 from tests.e2e.kubernetes_accounts import through, write_kubeconfig
 from tests.e2e.kubernetes_jobs import Job
 from tests.e2e.kubernetes_objects import POD, SIDECAR
-from tests.e2e.kubernetes_stack import Stack, ended, seen
+from tests.e2e.kubernetes_stack import Stack, ended, seen, slowed
 from tests.faults.matrix import Group, fault
 from tests.faults.recording import Recorder
 from tests.peers import until_none
@@ -29,11 +29,8 @@ CUT_FOR = 120.0
 
 @pytest.fixture
 def stack(frail_stack: Stack) -> Iterator[Stack]:
-    frail_stack.until_running()
-    frail_stack.clear_aside()
-    frail_stack.set_knobs(rate=SLOW)
-    yield frail_stack
-    frail_stack.set_knobs()
+    with slowed(frail_stack, SLOW):
+        yield frail_stack
 
 
 def attempts(stack: Stack, job: Job) -> list[str]:

@@ -16,7 +16,7 @@ from tests.integration.serving import a_listening_server, failed_folder, lent, s
 from tests.integration.waits import Moved
 from tests.rig import Rig, a_rig, wait_for
 
-TOLD = "the request volume is gone; beginning again"
+TOLD = "the request folder is gone; beginning again"
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ REPLACED = {
 
 
 @pytest.mark.parametrize("name", faults(Group.DISK, REPLACED))
-def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, name: str, row: Recorder) -> None:
+def test_a_run_is_ended_where_its_folder_is_replaced(rig: Rig, name: str, row: Recorder) -> None:
     what = REPLACED[name]
     run_until_written(rig, "runs")
     row.strike()
@@ -103,7 +103,7 @@ def test_a_run_is_ended_where_its_volume_is_replaced(rig: Rig, name: str, row: R
     if what == "the lock":
         document = rig.wait_for_end("runs")
         assert (document["code"], document["retryable"]) == ("backup_interrupted", True)
-        assert "request volume" in document["message"]
+        assert "request folder" in document["message"]
         row.ended(rig, document)
     else:
         assert rig.documents() == []

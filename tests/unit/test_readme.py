@@ -4,6 +4,7 @@ import json
 import re
 
 import click
+import yaml
 
 from shared.errors import ERRORS, InternalError, error_line
 from shared.lifecycle import ResultState, State
@@ -39,6 +40,16 @@ def test_every_option_of_trigger_is_told_with_its_default() -> None:
     told = {name: row[1] for row in rows(README.section("Options"))[1:] for name in re.findall(r"`(--[a-z-]+)", row[0])}
 
     assert told == defaults
+
+
+def test_the_container_that_is_named_is_the_one_that_compose_makes() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    pages = (README, Page(ROOT / "docs" / "compose.md"))
+
+    named = {name for page in pages for name in re.findall(r"neo4j-backup \w+ +--docker ([\w-]+)", page.text)}
+
+    assert "sidecar" in compose["services"]
+    assert named == {f"{compose['name']}-sidecar-1"}
 
 
 def default(option: click.Option) -> str:

@@ -20,7 +20,7 @@ _CHUNK = 64 * 1024
 
 
 class LocalTransport:
-    """Runs couriers on the request volume ``folder``; ``command`` is what comes before their verb."""
+    """Runs couriers on the request folder ``folder``; ``command`` is what comes before their verb."""
 
     def __init__(self, folder: str, command: Sequence[str] = COMMAND) -> None:
         self._folder = os.path.abspath(folder)
@@ -35,7 +35,7 @@ class LocalTransport:
         if not os.path.isdir(self._folder):
             raise Misdirected(
                 f"there is no folder {self._folder}",
-                hint="--local takes the request volume that the sidecar watches (its NEO4J_BACKUP_REQUESTS).",
+                hint="--local takes the folder that the sidecar watches (its NEO4J_BACKUP_REQUESTS).",
             )
         return LocalExchange(
             [*self._command, *arguments], environment=os.environ | {"NEO4J_BACKUP_REQUESTS": self._folder}
