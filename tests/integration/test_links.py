@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.run import WALKING
 from tests.faults import halting
-from tests.rig import Rig, a_rig
+from tests.rig import Rig, a_rig, wait_for
 from tests.standin import server
 
 
@@ -186,7 +186,8 @@ def test_reading_what_a_differential_would_build_on_ends_when_the_request_is_to_
 
         assert document["code"] == code
         assert len(rig.invocations()) == 1
-        assert rig.leftovers() == []
+        # The copy of its status is still to come.
+        wait_for(lambda: rig.leftovers() == [], 10)
         rig.stop(second)
 
 
