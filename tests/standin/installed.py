@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from . import artifact, journal, knobs
 from .head import Head
 from .install import install
 
+_LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+0000 (INFO |WARN |ERROR) \[[\w.]+\] (.*)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -21,6 +24,11 @@ class Ran:
     exit_code: int
     out: str
     err: str
+
+    @property
+    def messages(self) -> list[str]:
+        """The messages of the log lines on standard output."""
+        return [found[2] for line in self.out.splitlines() if (found := _LOG_LINE.match(line))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,21 @@
 """What the soak judges by can say no: its reading of artifacts, its books, its table's place."""
 
 import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.soak.books import Books, Struck
+from tests.soak.judging import Findings
+from tests.soak.soaking import GROWTH_KIB, Figures
 from tests.soak.table import put
 from tests.soak.wholeness import Broken, read_whole
 from tests.unit.artifacts import Sample
+from tests.weight import Weight, weigh
 
 WHOLE = bytes(Sample())
 ENDED = {"id": "a", "state": "failed", "code": "backup_interrupted", "exit_code": 11}
@@ -43,6 +50,68 @@ def test_a_document_that_changes_after_its_end_is_noted() -> None:
         books.see(document, json.dumps(document).encode())
 
     assert len(books.changed) == 1
+
+
+RESTED = Weight(files=("anon_inode", "socket"), threads=2, resident_kib=30_000)
+
+
+def soaked(first: Weight, last: Weight) -> Figures:
+    return Figures(
+        seconds=3600.0,
+        struck=Counter(),
+        faulty_runs=0,
+        states=Counter(),
+        refused=Counter(),
+        commands=0,
+        findings=Findings(),
+        defects=[],
+        first=first,
+        last=last,
+        weighed_apart=1800.0,
+    )
+
+
+def test_a_daemon_that_weighs_about_the_same_at_last_is_no_problem() -> None:
+    last = replace(RESTED, resident_kib=RESTED.resident_kib + GROWTH_KIB - 1)
+
+    assert soaked(RESTED, last).problems == []
+    assert soaked(last, RESTED).problems == []
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        (replace(RESTED, resident_kib=RESTED.resident_kib + GROWTH_KIB), "it grew from 30000 to"),
+        (replace(RESTED, threads=3), "at last "),
+        (replace(RESTED, files=(*RESTED.files, "pipe")), "pipe"),
+    ],
+    ids=["memory", "threads", "files"],
+)
+def test_a_daemon_that_holds_more_at_last_is_a_problem(last: Weight, told: str) -> None:
+    [problem] = soaked(RESTED, last).problems
+
+    assert told in problem
+
+
+def test_what_a_process_takes_in_memory_and_files_is_weighed(tmp_path: Path) -> None:
+    program = "import sys; held = b'x' * int(sys.argv[1]); f = open(sys.argv[2], 'w'); print(flush=True); input()"
+    weights = []
+
+    for size in ("1", str(2 * GROWTH_KIB * 1024)):
+        with subprocess.Popen(
+            [sys.executable, "-IS", "-c", program, size, str(tmp_path / "file")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            weights.append(weigh(process.pid))
+            process.communicate()
+
+    light, heavy = weights
+    assert heavy.holds == light.holds
+    assert soaked(light, heavy).problems != []
+    assert str(tmp_path / "file") in light.files
 
 
 @pytest.mark.parametrize(("began", "hit"), [(-3.0, False), (5.0, True), (10.0, False)])
