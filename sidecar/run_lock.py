@@ -1,15 +1,17 @@
 """The lock beside a run's temporary folder, held by all that belongs to the run, which tells others that it lives."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
 import time
 
 LOCK_SUFFIX = ".lock"
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# For writing: NFS gives an exclusive lock to nobody else.
-_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# For reading: what is open for writing keeps a file system from being made read-only. NFS locks only the latter.
+_ACCESS = (os.O_RDONLY, os.O_RDWR)
 _TRIES = 20
 _AGAIN_SECONDS = 0.05
 
@@ -19,18 +21,15 @@ def make_lock(name: str, *, within: int) -> int | None:
 
     None where this file system has no locks: then nobody is told. Raises OSError where no file can be made.
     """
-    lock = os.open(name + LOCK_SUFFIX, _CREATE, 0o600, dir_fd=within)
+    os.close(os.open(name + LOCK_SUFFIX, _CREATE, 0o600, dir_fd=within))
     for _ in range(_TRIES):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return _locked(name, within=within)
         except BlockingIOError:
             # Somebody looks whether it is a dead one's: that takes a moment.
             time.sleep(_AGAIN_SECONDS)
         except OSError:
             break
-        else:
-            return lock
-    os.close(lock)
     remove_lock(name, within=within)
     return None
 
@@ -41,16 +40,12 @@ def take_lock(name: str, *, within: int) -> int | None:
     None where somebody holds it, where there is none, and where what lies there is none of our user's.
     """
     try:
-        lock = os.open(name + LOCK_SUFFIX, _OPEN, dir_fd=within)
+        lock = _locked(name, within=within)
     except OSError:
         return None
-    try:
-        found = os.fstat(lock)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-    except OSError:
-        pass
+    found = os.fstat(lock)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
+        return lock
     os.close(lock)
     return None
 
@@ -59,3 +54,18 @@ def remove_lock(name: str, *, within: int) -> None:
     """Remove the lock of the run folder ``name``, which has to be gone."""
     with contextlib.suppress(OSError):
         os.unlink(name + LOCK_SUFFIX, dir_fd=within)
+
+
+def _locked(name: str, *, within: int) -> int:
+    """Open the lock and take it; BlockingIOError where somebody holds it, OSError where that can't be."""
+    for access in _ACCESS:
+        lock = os.open(name + LOCK_SUFFIX, access | _OPEN, dir_fd=within)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if error.errno != errno.EBADF:
+                raise
+        else:
+            return lock
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -56,9 +56,17 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
     """Fill the disk up to ``leave`` bytes and give the file that takes the room."""
     filler = folder / "filler"
     with filler.open("ab") as file:
-        room = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - leave
-        os.posix_fallocate(file.fileno(), 0, max(1, file.tell() + room))
+        # A run that writes meanwhile takes some of the room that was seen.
+        while (room := _free(folder) - leave) > 0:
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), 0, file.tell() + room)
+                break
     return filler
+
+
+def _free(folder: Path) -> int:
+    system = os.statvfs(folder)
+    return system.f_bavail * system.f_frsize
 
 
 def _run(*command: str | Path) -> bool:

@@ -1,5 +1,7 @@
 """A run's folder that a lost node left is removed, and only where it is provably nobody's."""
 
+import errno
+import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -71,6 +73,31 @@ def test_a_lock_without_its_folder_is_removed_too(root: Path) -> None:
     clear(root)
 
     assert not lock.exists()
+
+
+def test_a_lock_is_held_where_only_what_is_open_for_writing_can_be_locked(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS; elsewhere it is open for reading, or no file system with a run could be made read-only."""
+    flock = fcntl.flock
+
+    def as_on_nfs(descriptor: int, how: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    folder = Path(plan_temporary(f"{root}/nightly", (str(root),), None))
+    lock = make_temporary(str(folder))
+    age(folder, LONG_AGO)
+
+    clear(root)
+
+    assert folder.exists()
+    assert lock is not None
+    os.close(lock)
+    clear(root)
+    assert not folder.exists()
 
 
 def test_a_folder_whose_lock_somebody_holds_stays(root: Path) -> None:
