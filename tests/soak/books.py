@@ -40,6 +40,15 @@ class Struck:
     ended: float
 
 
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """How a command ended: ``name`` is what it asked under, ``answered`` whose status it printed at last, if any's."""
+
+    name: str
+    exit_code: int
+    answered: str | None = None
+
+
 @dataclass
 class Books:
     """Written by every thread of a soak, each change under the lock; read at rest."""
@@ -53,8 +62,7 @@ class Books:
     """Refusals that couriers were told, by code."""
     told: dict[str, set[End]] = field(default_factory=dict)
     """Ends that couriers were told."""
-    exits: list[tuple[str, int]] = field(default_factory=list)
-    """How commands ended, with the id that each asked under."""
+    exits: list[Exited] = field(default_factory=list)
     seen: dict[str, Seen] = field(default_factory=dict)
     struck: list[Struck] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)

@@ -83,11 +83,7 @@ class Judge:
                 found.lost.append(f"{name} was told as ended, and there is no document")
             elif ends != {end_of(seen[name].document)}:
                 found.ended_twice.append(f"{name} was told to have ended as {ends}, not {end_of(seen[name].document)}")
-        for name, exit_code in self._books.exits:
-            last = max((each for each in seen if base(each) == name), default=None)
-            # 12 claims nothing: the command says that it doesn't know.
-            if exit_code != 12 and exit_code != (10 if last is None else seen[last].document["exit_code"]):
-                found.wrong_ends.append(f"the command of {name} ended with {exit_code}")
+        found.wrong_ends += wrong_exits(self._books)
         self._books.changed.clear()
         self._books.told.clear()
         self._books.exits.clear()
@@ -185,3 +181,19 @@ class Judge:
 
     def _wrong(self, document: Json, what: str) -> None:
         self.findings.wrong_ends.append(f"{document['id']} ({document['state']}, {document['code']}): {what}")
+
+
+def wrong_exits(books: Books) -> list[str]:
+    """Name the commands that ended with another code than the request that they told of.
+
+    That is the attempt whose status was printed: a cancel that came after its end makes another.
+    """
+    wrong = []
+    for exited in books.exits:
+        last = exited.answered or max((each for each in books.seen if base(each) == exited.name), default=None)
+        seen = books.seen.get(last or "")
+        right = 10 if seen is None else seen.document["exit_code"]
+        # 12 claims nothing: the command says that it doesn't know.
+        if exited.exit_code not in (12, right):
+            wrong.append(f"the command of {exited.name} ended with {exited.exit_code}, and {last} with {right}")
+    return wrong

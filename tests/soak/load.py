@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.rig import FINAL, Rig
 from tests.soak.asking import PATIENCE_SECONDS, Asking
-from tests.soak.books import Books, Json
+from tests.soak.books import Books, Exited, Json
 from tests.soak.databases import choose
 
 BURST = 24
@@ -122,10 +122,10 @@ class Load:
             if "stuck" in request["database"]:
                 threading.Timer(3, self._cancel, [name]).start()
             ran = subprocess.run(command, capture_output=True, check=False, timeout=TRIGGER_SECONDS)
-            with self._books.lock:
-                self._books.exits.append((name, ran.returncode))
             assert ran.stdout, ran.stderr.decode()
             answer = json.loads(ran.stdout)
+            with self._books.lock:
+                self._books.exits.append(Exited(name, ran.returncode, answer.get("id")))
             if "schema" in answer:
                 self._books.hear({"status": answer})
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.books import Books, Struck
-from tests.soak.judging import Findings
+from tests.soak.books import Books, Exited, Struck
+from tests.soak.judging import Findings, wrong_exits
 from tests.soak.soaking import GROWTH_KIB, Figures
 from tests.soak.table import put
 from tests.soak.wholeness import Broken, read_whole
@@ -50,6 +50,27 @@ def test_a_document_that_changes_after_its_end_is_noted() -> None:
         books.see(document, json.dumps(document).encode())
 
     assert len(books.changed) == 1
+
+
+@pytest.mark.parametrize(
+    ("exited", "wrong"),
+    [
+        (Exited("a", 11, "a"), 0),
+        (Exited("a", 0, "a"), 1),
+        (Exited("a", 3, "a~2"), 0),
+        (Exited("a", 3), 0),
+        (Exited("a", 11), 1),
+        (Exited("a", 12), 0),
+        (Exited("b", 10), 0),
+        (Exited("b", 0), 1),
+    ],
+)
+def test_a_command_ends_with_the_code_of_the_attempt_that_it_told_of(exited: Exited, wrong: int) -> None:
+    books = Books(exits=[exited])
+    for document in (ENDED, {**ENDED, "id": "a~2", "state": "cancelled", "exit_code": 3}):
+        books.see(document, b"")
+
+    assert len(wrong_exits(books)) == wrong
 
 
 RESTED = Weight(files=("anon_inode", "socket"), threads=2, resident_kib=30_000)
