@@ -13,6 +13,7 @@ from sidecar.checkup import Checkup
 from sidecar.conclusion import interrupted
 from sidecar.document import Document
 from sidecar.files import sweep_temporary, write_whole
+from sidecar.heap import give_back
 from sidecar.hints import Hints
 from sidecar.intake import Intake
 from sidecar.job import Job
@@ -161,6 +162,7 @@ class Session:
                 self._job = None
                 self._idle.set()
             self._sweep()
+            give_back()
 
     async def _look_after(self, hints: Hints) -> None:
         while True:
