@@ -19,13 +19,14 @@ LOOK_SECONDS = 12.0
 """How long one look may take: a courier gives up on a sidecar that is silent for 20 s."""
 _NAMED = 5
 _NAME = "artifacts"
+_WRITTEN = "A backup writes there now, and its artifact isn't whole before its end: check again after that."
 
 
 @dataclass(slots=True)
 class Look:
     """One look at a target: the heads of all artifacts, then what the next differential of each database builds on.
 
-    A thread fills it, others read it meanwhile; ``stopped`` ends it.
+    A thread fills it, others read it meanwhile; ``stopped`` ends it. ``written`` is whether a backup writes there now.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Look:
     links: Links
     prefer_diff: bool
     overlap_allowed: bool
+    written: bool = False
     stopped: bool = False
     names: tuple[str, ...] = ()
     heads: dict[str, HeadOrProblem] = field(default_factory=dict)
@@ -90,6 +92,8 @@ def told(look: Look, *, whole: bool, seconds: float) -> list[Check]:
     ]
     if others:
         checks.append(_useless(look.path, others))
+    if look.written:
+        checks = [check.model_copy(update={"state": CheckState.UNKNOWN, "hint": _WRITTEN}) for check in checks]
     if not whole:
         return [*checks, _unfinished(look, seconds)]
     return checks or [_sound(look)]

@@ -32,8 +32,15 @@ _CONNECT_SECONDS = 3.0
 class Checkup:
     """Walks from the daemon to neo4j-admin, its server, its target and what lies there, a Check for each."""
 
-    def __init__(self, parts: Parts, watched: Callable[[], bool], draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        watched: Callable[[], bool],
+        draining: Callable[[], bool],
+        written: Callable[[str], bool],
+    ) -> None:
         self._parts = parts
+        self._written = written
         self._watched = watched
         self._draining = draining
 
@@ -127,6 +134,7 @@ class Checkup:
             self._parts.links,
             prefer_diff=bool(settings.options.get(BY_NAME["prefer_diff_as_parent"])),
             overlap_allowed=prepared is not None and prepared.version.overlap_allowed,
+            written=self._written(path),
         )
 
     def _target(self, path: str, *, named: bool) -> Check:

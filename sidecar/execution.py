@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from sidecar.files import open_plain
 from sidecar.neo4j_admin.cleaning import mask
 from sidecar.neo4j_admin.output import Observed
 from sidecar.neo4j_admin.runner import Launch, Runner
+from sidecar.run_lock import show_life
 from sidecar.run_log import RunLog
 from sidecar.settings import Settings
 from sidecar.space import Place, reserve_broken
@@ -21,6 +23,7 @@ from sidecar.target import Target
 from sidecar.temporary import file_system_of
 from sidecar.volume import Volume
 
+_LIFE_SECONDS = 60.0
 log = logging.getLogger("sidecar.execution")
 printed = logging.getLogger("neo4j_admin")
 
@@ -49,6 +52,7 @@ class Execution:
         self._target = target
         self._stage_changed = stage_changed
         self._secrets = secrets
+        self._showed_life = 0.0
 
     async def run(self, launch: Launch, sign: StopSign, name: str) -> Ended:
         """Start it and see it to its end; ``name`` is the request's. Raises ConfigurationError where it can't start."""
@@ -77,7 +81,7 @@ class Execution:
                 seconds=seconds,
                 late=late,
                 grace=self._settings.grace,
-                space=lambda: self._space(launch.folder),
+                space=lambda: self._space(launch),
             )
         finally:
             kept.close()
@@ -89,14 +93,17 @@ class Execution:
         )
         return ended
 
-    def _space(self, temporary: str) -> BackupError | None:
+    def _space(self, launch: Launch) -> BackupError | None:
+        if launch.held is not None and time.monotonic() - self._showed_life > _LIFE_SECONDS:
+            self._showed_life = time.monotonic()
+            show_life(launch.held)
         system = self._target.file_system()
         self.least_free = system.free_bytes if self.least_free is None else min(self.least_free, system.free_bytes)
         places = [Place(self._target.path, system)]
         with suppress(BackupError):
-            beside = file_system_of(temporary)
+            beside = file_system_of(launch.folder)
             if beside.device != system.device:
-                places.append(Place(temporary, beside))
+                places.append(Place(launch.folder, beside))
         return next((error for place in places if (error := reserve_broken(place, self._settings.reserve))), None)
 
     def _masked(self, line: bytes) -> bytes:

@@ -46,10 +46,10 @@ class Intake:
             if self._records.is_taken(request_id):
                 raise IdTaken(f"the id {request_id} belongs to a document that can't be read", hint=_OTHER_ID)
             return self._accept(request, request_id, word=submission.word), False
+        self._records.ensure_flushed()
         if there.state is not State.REJECTED and there.backup_request() != request:
             raise IdTaken(f"the id {request_id} belongs to a request for something else", hint=_OTHER_ID)
         if not there.final or there.word == submission.word:
-            self._records.ensure_flushed()
             return there, True
         if not submission.job:
             raise IdTaken(f"the request {request_id} has ended already ({there.state})", hint=_OTHER_ID)

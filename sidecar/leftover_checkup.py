@@ -19,7 +19,9 @@ def leftover_checks(within: str) -> list[Check]:
     found: dict[Whose, list[str]] = {}
     for name in runs_in(within):
         if os.path.isdir(os.path.join(within, name)):
-            found.setdefault(whose(within, name) if reach else Whose.UNTOLD, []).append(name)
+            owner = whose(within, name)
+            # A lock that can be taken says something only where it would be kept from us.
+            found.setdefault(Whose.UNTOLD if owner is Whose.NOBODYS and not reach else owner, []).append(name)
     checks = []
     if names := found.get(Whose.NOBODYS):
         checks.append(_check(within, names, "nobody is at", "The next backup with a target here removes them."))

@@ -8,7 +8,7 @@ from sidecar.chain import Continues, NothingNew, continuation, paths_to
 from sidecar.foundation import Damage
 from sidecar.target import Target
 
-_REMEMBERED = 1024
+_REMEMBERED = 4096
 
 
 class Links:

@@ -55,6 +55,8 @@ class Mailbox:
         self._seen: _Seen | None = None
         self._seen_since = 0.0
         self._stuck: _Seen | None = None
+        self._refusing: _Seen | None = None
+        self._refused_as = ""
         self._unfinished: list[str] = []
 
     def recover(self, is_carried: Callable[[str], bool]) -> None:
@@ -164,7 +166,10 @@ class Mailbox:
         if seen == self._stuck:
             return None
         problem = f"backup.request can't be taken away by the sidecar ({error.strerror}), so it is not run"
-        refused = dataclasses.replace(letter, taken=TAKEN + secrets.token_hex(8), content=None, problem=problem)
+        if seen != self._refusing:
+            # Until it is told the same name, or each try would have a document of its own.
+            self._refusing, self._refused_as = seen, TAKEN + secrets.token_hex(8)
+        refused = dataclasses.replace(letter, taken=self._refused_as, content=None, problem=problem)
         if not self._deliver(refused):
             return STILL_SECONDS
         self._stuck = seen

@@ -136,17 +136,16 @@ class Run:
 
     async def _walk(self, target: Target) -> Plan:
         """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
-        seconds = min(self._parts.settings.timeout, PROOF_SECONDS)
         late = BackupTimedOut(
             f"what a differential would build on in {target.path} can't be read to its end in "
-            f"{format_duration(seconds)}, and nothing was run",
+            f"{format_duration(PROOF_SECONDS)}, and nothing was run",
             hint=_VOLUME_HINT,
         )
         self._walking = True
         self._stage_changed()
         try:
             work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
-            return await self._sign.guard(work, seconds, late)
+            return await self._sign.guard(work, PROOF_SECONDS, late)
         finally:
             self._walking = False
             self._stage_changed()
@@ -236,7 +235,8 @@ class Run:
     def _let_go(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
-            os.close(lock)
+            # Its last descriptor: NFS tells its server so, and waits for one that is silent.
+            in_thread(lambda: os.close(lock))
 
     async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | ArtifactUnverified:
         """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""

@@ -237,7 +237,14 @@ class Session:
         self._copying = asyncio.get_running_loop().call_later(seconds, self._copy_status)
 
     def _checkup(self) -> Checkup:
-        return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining)
+        return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining, self._writes_to)
+
+    def _writes_to(self, path: str) -> bool:
+        """Say whether a backup into the target ``path`` is under way."""
+        return any(
+            document.state is State.RUNNING and document.backup_request().path == path
+            for document in self._records.under_way()
+        )
 
 
 def _no_check(request: BackupRequest) -> None:

@@ -14,7 +14,7 @@ def in_thread(
 ) -> "asyncio.Future[Outcome]":
     """Run ``work`` in a new thread; its outcome comes into the running loop.
 
-    ``unwanted`` gets the outcome, in the loop, where the future was cancelled before it came: what was opened
+    ``unwanted`` gets the outcome, in a thread too, where the future was cancelled before it came: what was opened
     has to be closed.
 
     Not ``asyncio.to_thread``: its few threads are shared, so that some disks that hang would hold up everything
@@ -35,7 +35,11 @@ def in_thread(
             failure = error
             tell(lambda: future.set_exception(failure), lambda: None)
         else:
-            tell(lambda: future.set_result(outcome), lambda: unwanted(outcome))
+            tell(lambda: future.set_result(outcome), lambda: _start(lambda: unwanted(outcome)))
 
-    threading.Thread(target=run, name="disk", daemon=True).start()
+    _start(run)
     return future
+
+
+def _start(work: Callable[[], object]) -> None:
+    threading.Thread(target=work, name="disk", daemon=True).start()

@@ -12,7 +12,7 @@ import pytest
 from sidecar.abandoned import STILL_SECONDS, remove_abandoned, runs_in
 from sidecar.leftover_checkup import leftover_checks
 from sidecar.lock_reach import locks_reach_all, reaches_all
-from sidecar.run_lock import LOCK_SUFFIX
+from sidecar.run_lock import LOCK_SUFFIX, show_life
 from sidecar.temporary import HIDDEN, clear_temporary, make_temporary, plan_temporary
 
 NOW = time.time()
@@ -254,3 +254,30 @@ def test_a_look_names_what_nobody_is_at_and_what_cannot_be_told_and_not_what_is_
     assert f"{old_release.name} (100 bytes)" in second.message
     assert second.hint.endswith(f"rm -rf {old_release}")
     assert (nobodys.is_dir(), old_release.is_dir()) == (True, True)
+
+
+def test_a_look_never_names_what_somebody_is_at_even_where_locks_are_not_for_everybody(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.leftover_checkup.locks_reach_all", lambda path: False)
+    in_use = Path(plan_temporary(f"{root}/nightly", (str(root),), None))
+    lock = make_temporary(str(in_use))
+    assert lock is not None
+    untold = left_behind(root)
+
+    [check] = leftover_checks(str(root / HIDDEN))
+
+    os.close(lock)
+    assert in_use.name not in check.message + check.hint
+    assert check.hint.endswith(f"rm -rf {untold}")
+
+
+def test_a_run_that_lives_shows_it_by_its_lock_s_time_too(root: Path) -> None:
+    folder = left_behind(root)
+    held = os.open(lock_of(folder), os.O_RDONLY)
+
+    show_life(held)
+    clear(root)
+
+    os.close(held)
+    assert folder.exists()

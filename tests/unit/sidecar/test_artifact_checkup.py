@@ -75,3 +75,15 @@ def test_a_target_that_is_not_there_or_cannot_be_read_is_left_to_the_line_about_
 
 def test_a_courier_waits_longer_than_a_look_takes() -> None:
     assert LOOK_SECONDS * 1.5 <= SILENCE_SECONDS
+
+
+def test_an_artifact_that_a_backup_writes_now_is_not_called_damaged_for_good(tmp_path: Path) -> None:
+    (tmp_path / "neo4j-2026-11-24T02-15-00.backup").write_bytes(bytes(Sample())[:-1])
+    look = a_look(tmp_path, Links())
+
+    look.written = True
+    [during] = asyncio.run(look_at(look))
+    [after] = asyncio.run(look_at(a_look(tmp_path, Links())))
+
+    assert (during.state, after.state) == ("unknown", "failed")
+    assert "A backup writes there now" in during.hint

@@ -26,7 +26,10 @@ def test_what_comes_after_nobody_waits_any_more_is_handed_over_to_be_put_away() 
         return "an open folder"
 
     async def give_up() -> None:
-        future = in_thread(work, unwanted=put_away.append)
+        # Not in the loop's thread: putting away may wait for the same disk.
+        future = in_thread(
+            work, unwanted=lambda found: put_away.append(f"{found}, by {threading.current_thread().name}")
+        )
         future.cancel()
         answered.set()
         async with asyncio.timeout(10):
@@ -35,7 +38,7 @@ def test_what_comes_after_nobody_waits_any_more_is_handed_over_to_be_put_away() 
 
     asyncio.run(give_up())
 
-    assert put_away == ["an open folder"]
+    assert put_away == ["an open folder, by disk"]
 
 
 def test_what_comes_after_the_loop_has_ended_troubles_nobody() -> None:

@@ -89,6 +89,40 @@ def test_a_letter_without_a_name_has_one_document_however_often_the_flush_fails(
     assert len(list(reopened(volume).newest_first())) == 1
 
 
+def test_a_letter_that_may_not_be_taken_away_is_refused_once_however_often_the_flush_fails(
+    records: Records,
+    intake: Intake,
+    volume: Volume,
+    clock: FakeClock,
+    status: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rename = os.rename
+
+    def sticky(source: str, to: str, **folders: int) -> None:
+        if source == "backup.request":
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        rename(source, to, **folders)
+
+    def deliver(letter: Letter) -> bool:
+        try:
+            intake.receive(letter)
+        except OSError:
+            return False
+        return True
+
+    mailbox = Mailbox(volume, clock, deliver)
+    Path(volume.path, "backup.request").write_text('{"path": "/backups/nightly", "type": "FULL"}')
+    monkeypatch.setattr(os, "rename", sticky)
+
+    with no_flush(monkeypatch, status):
+        for _ in range(3):
+            mailbox.look()
+    mailbox.look()
+
+    assert [document.state for document in reopened(volume).newest_first()] == [State.REJECTED]
+
+
 def test_a_courier_is_told_that_its_request_may_hold_and_the_same_word_again_attaches(
     records: Records, intake: Intake, volume: Volume, status: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +163,21 @@ def test_what_couriers_ask_for_is_not_told_before_the_disk_keeps_it(
             records.ensure_flushed()
 
     records.ensure_flushed()
+
+
+def test_a_job_s_retry_is_not_told_an_end_before_the_disk_keeps_it(
+    records: Records, intake: Intake, status: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake.submit("nightly", Submission(request=ASKED, word="word0001", job=True))
+    with no_flush(monkeypatch, status):
+        with pytest.raises(OSError, match="Input/output error"):
+            intake.cancel("nightly")
+        with pytest.raises(OSError, match="Input/output error"):
+            intake.submit("nightly", Submission(request=ASKED, word="word0002", job=True))
+
+    document, attached = intake.submit("nightly", Submission(request=ASKED, word="word0003", job=True))
+
+    assert (document.state, attached) == (State.CANCELLED, True)
 
 
 def test_a_watcher_hears_of_a_change_once_it_is_on_the_disk(

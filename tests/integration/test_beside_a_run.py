@@ -1,0 +1,48 @@
+"""What others see of a run while it lives: its lock is fresh, and what it writes isn't called damaged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar.run_lock import LOCK_SUFFIX
+from sidecar.temporary import HIDDEN
+from tests.integration.serving import serving
+from tests.rig import Rig, wait_for
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        yield rig
+
+
+def test_the_lock_of_a_run_is_newer_than_its_start_and_goes_with_it(rig: Rig) -> None:
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "artifact"}])
+    rig.submit("hangs")
+    wait_for(lambda: rig.invocations() != [], 30)
+    [start] = rig.invocations()
+
+    def locks() -> list[Path]:
+        return list((rig.backups / HIDDEN).glob(f"*{LOCK_SUFFIX}"))
+
+    [lock] = locks()
+    wait_for(lambda: lock.stat().st_mtime > float(start["time"]), 30)
+    rig.lines("cancel", "hangs")
+    rig.wait_for_end("hangs")
+
+    assert locks() == []
+
+
+def test_what_a_run_has_written_half_is_no_failure_of_check(rig: Rig) -> None:
+    rig.set_knobs(faults=["truncated_artifact", {"fault": "hang", "stage": "end"}])
+    rig.submit("half")
+    rig.wait_for_output("Finished artifact creation")
+
+    checks = [line["check"] for line in rig.lines("facts", given={"path": str(rig.target)}) if "check" in line]
+    rig.lines("cancel", "half")
+    rig.wait_for_end("half")
+
+    [artifacts] = [check for check in checks if check["name"] == "artifacts"]
+    assert artifacts["state"] == "unknown"
+    assert "A backup writes there now" in artifacts["hint"]
