@@ -77,6 +77,9 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
             hint=f"Does a NetworkPolicy or a firewall hold it back? {_works_first(access)}",
         )
     said = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__, _SAID_LIMIT)
+    if said.startswith("Invalid header value"):
+        # http.client's words end with the value, and that is the token.
+        said = "a header's value is none"
     return TransportError(f"the API server {server} can't be reached: {said}", hint=_works_first(access))
 
 

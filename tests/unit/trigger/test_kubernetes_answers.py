@@ -531,6 +531,16 @@ def test_no_server_and_no_name_are_told_apart() -> None:
         unnamed.run(["probe"])
 
 
+def test_a_token_that_http_refuses_is_told_nobody() -> None:
+    with api_server() as (address, _):
+        transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(address, token="s3cr3t\n"))
+
+        with pytest.raises(TransportError, match="can't be reached") as error:
+            transport.run(["probe"])
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
+
+
 def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answering) -> None:
     with api_server(Says(body={"items": []})) as (address, _):
         access = dataclasses.replace(access_to(address), context="prod eu")
