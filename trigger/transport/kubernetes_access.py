@@ -48,7 +48,7 @@ def open_access(
     """Find the way to a cluster: ``context`` or ``KUBECONFIG``, else this pod's account, else ~/.kube/config.
 
     Raises ConfigurationError where there is none, or where what is there can't be used, and TransportError
-    where a login takes longer than ``seconds``.
+    where a login gives nothing, or not within ``seconds``.
     """
     named = environment.get("KUBECONFIG") or ""
     if context is None and not named and os.path.isfile(f"{folder}/token"):

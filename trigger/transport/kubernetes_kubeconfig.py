@@ -28,7 +28,7 @@ _BEFORE_A_LOGIN = ("auth-provider", "token", "tokenFile")
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
     """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one.
 
-    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that takes longer.
+    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that gives nothing.
     """
     if not any(os.path.isfile(os.path.expanduser(each)) for each in path.split(os.pathsep)):
         raise ConfigurationError(
