@@ -122,7 +122,9 @@ class KubernetesTransport:
 
         self._in_doubt = True
         place, reached = cluster.place, self._reached
-        pod = self._seen = self._choose(cluster) if reached is None else self._find_again(cluster, reached)
+        pod = self._seen = (
+            self._choose(cluster, begins=begins) if reached is None else self._find_again(cluster, reached)
+        )
         if pod.ended:
             raise ended(pod, place) if reached is None else self._gone(pod.name, f"has ended ({pod.ended})")
         if pod.leaving and begins:
@@ -135,8 +137,8 @@ class KubernetesTransport:
         self._pod, self._in_doubt = pod, False
         return pod
 
-    def _choose(self, cluster: "Cluster") -> Pod:
-        from trigger.transport.kubernetes_errors import no_match, no_pod, no_successor, several
+    def _choose(self, cluster: "Cluster", *, begins: bool) -> Pod:
+        from trigger.transport.kubernetes_errors import no_match, no_pod, no_successor, several, still_leaving
 
         target, place = self._target, cluster.place
         if target.pod is not None:
@@ -154,8 +156,12 @@ class KubernetesTransport:
             case []:
                 raise no_pod(target.pod, place) if target.pod is not None else no_match(target.selector or "", place)
             case living:
+                going = next((pod for pod in living if pod.leaving), None)
+                if begins and going is not None:
+                    self._seen = going
+                    raise still_leaving(going, target.selector or "", place)
                 # Never whichever is ready: attempts and differentials have to meet the same volume.
-                raise several([pod.name for pod in living], target.selector or "", place)
+                raise several(living, target.selector or "", place)
 
     def _find_again(self, cluster: "Cluster", reached: Pod) -> Pod:
         document = cluster.pod(reached.name)

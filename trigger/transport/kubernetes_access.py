@@ -1,6 +1,7 @@
 """Where the API server is, and how it knows us: by this pod's service account, or by a kubeconfig."""
 
 import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from trigger.transport.proxies import environment_proxy, parse_proxy
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 KUBECONFIG = "~/.kube/config"
 INSTALL = "In a clone of neo4j-backup: pip install '.[kubernetes]'"
+# Of latin-1, in which a header is sent, what is no control character.
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def open_access(
     """Find the way to a cluster: ``context`` or ``KUBECONFIG``, else this pod's account, else ~/.kube/config.
 
     Raises ConfigurationError where there is none, or where what is there can't be used, and TransportError
-    where a login takes longer than ``seconds``.
+    where a login gives nothing, or not within ``seconds``.
     """
     named = environment.get("KUBECONFIG") or ""
     if context is None and not named and os.path.isfile(f"{folder}/token"):
@@ -57,6 +60,17 @@ def open_access(
             "a kubeconfig needs the kubernetes library, which is not installed", hint=INSTALL
         ) from error
     return from_kubeconfig(named or KUBECONFIG, context, environment, seconds)
+
+
+def header_value(text: str, source: str) -> str:
+    """Give an authorization of ``source`` as a header takes it; ConfigurationError, without it, where none does."""
+    value = text.strip()
+    if _HEADER_VALUE.fullmatch(value) is None:
+        raise ConfigurationError(
+            f"the token of {source} is no header's value: it has a line break or another character that none may have",
+            hint="Is it a single token, and nothing else beside it? A newline at its end is no matter.",
+        )
+    return value
 
 
 def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:
@@ -80,12 +94,13 @@ def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) ->
 
     def authorization() -> str:
         try:
-            return f"Bearer {Path(folder, 'token').read_text(encoding='ascii').strip()}"
+            token = Path(folder, "token").read_text(encoding="ascii")
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"the service account's token in {folder} can't be read: {printable(str(error), 200)}",
                 hint="The pod needs automountServiceAccountToken: true, and to be readable for its user.",
             ) from error
+        return header_value(f"Bearer {token.strip()}", f"the service account in {folder}")
 
     proxy = environment_proxy(server, environment)
     return Access(

@@ -77,6 +77,9 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
             hint=f"Does a NetworkPolicy or a firewall hold it back? {_works_first(access)}",
         )
     said = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__, _SAID_LIMIT)
+    if said.startswith("Invalid header value"):
+        # http.client's words end with the value, and that is the token.
+        said = "a header's value is none"
     return TransportError(f"the API server {server} can't be reached: {said}", hint=_works_first(access))
 
 
@@ -129,13 +132,14 @@ def no_match(selector: str, place: Place) -> TransportError:
     )
 
 
-def several(names: Sequence[str], selector: str, place: Place) -> ConfigurationError:
+def several(pods: Sequence[Pod], selector: str, place: Place) -> ConfigurationError:
     """Refuse to choose among pods: attempts and differentials have to meet the same volume."""
-    listed = ", ".join(printable(name, 200) for name in names)
+    listed = ", ".join(f"{printable(pod.name, 200)}{' (being deleted)' if pod.leaving else ''}" for pod in pods)
+    lasting = next((shlex.quote(printable(pod.name, 200)) for pod in pods if not pod.leaving), "takes its name")
     return ConfigurationError(
         f"{printable(selector, 200)} matches more than one pod in the namespace {printable(place.namespace, 200)}: "
         f"{listed}",
-        hint=f"Name one, and the same each time: --pod {shlex.quote(printable(names[0], 200))}",
+        hint=f"Name one, and the same each time: --pod {lasting}",
     )
 
 
@@ -176,7 +180,16 @@ def leaving(pod: Pod, place: Place) -> Leaving:
     """Tell that the pod is being deleted, so that nothing is begun in it any more."""
     return Leaving(
         f"the pod {printable(pod.name, 200)} is being deleted, and a new request waits for its successor",
-        hint=f"{place.kubectl('get', 'pod', pod.name)} shows how it goes; --connect-for is how long to wait.",
+        hint=_until_gone(pod, place),
+    )
+
+
+def still_leaving(pod: Pod, selector: str, place: Place) -> Leaving:
+    """Tell that a pod is being deleted beside others with the same labels, its successor mostly."""
+    return Leaving(
+        f"the pod {printable(pod.name, 200)} is still being deleted beside others that match "
+        f"{printable(selector, 200)}, and a new request waits until it is gone",
+        hint=_until_gone(pod, place),
     )
 
 
@@ -239,6 +252,10 @@ def rights(verb: str, subresource: str, who: str, place: Place) -> str:
     """Say which rights there have to be, and which command shows whether ``who`` has the one that is missing."""
     shown = place.can_i(verb, subresource, who)
     return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+
+
+def _until_gone(pod: Pod, place: Place) -> str:
+    return f"{place.kubectl('get', 'pod', pod.name)} shows how it goes; --connect-for is how long to wait."
 
 
 def _works_first(access: Access) -> str:

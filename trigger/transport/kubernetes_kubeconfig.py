@@ -15,7 +15,7 @@ from kubernetes.config.kube_config import ConfigNode, KubeConfigMerger
 
 from shared.errors import ConfigurationError
 from shared.text import printable
-from trigger.transport.kubernetes_access import Access
+from trigger.transport.kubernetes_access import Access, header_value
 from trigger.transport.kubernetes_login import log_in
 from trigger.transport.proxies import environment_proxy, parse_proxy
 
@@ -28,7 +28,7 @@ _BEFORE_A_LOGIN = ("auth-provider", "token", "tokenFile")
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
     """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one.
 
-    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that takes longer.
+    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that gives nothing.
     """
     if not any(os.path.isfile(os.path.expanduser(each)) for each in path.split(os.pathsep)):
         raise ConfigurationError(
@@ -52,8 +52,10 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
                 hint="--context and KUBECONFIG say which; `kubectl config get-contexts` shows what there is.",
             ) from error
 
+    source = f"the context {printable(name, 100)} of {path}"
+
     def authorization() -> str:
-        return str(configuration.auth_settings().get("BearerToken", {}).get("value") or "")
+        return header_value(str(configuration.auth_settings().get("BearerToken", {}).get("value") or ""), source)
 
     return Access(
         server,
@@ -62,7 +64,7 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
         authorization,
         str(namespace or "default"),
         _proxy(configuration.proxy, server, environment),
-        f"the context {printable(name, 100)} of {path}",
+        source,
         name,
     )
 

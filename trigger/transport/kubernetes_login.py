@@ -37,7 +37,8 @@ class Credential:
 def log_in(program: Document, cluster: Document, folder: str | None, seconds: float) -> Credential:
     """Run ``program``, a user's ``exec`` of a kubeconfig in ``folder``, and give its credential.
 
-    Raises ConfigurationError where it gives none, and TransportError where it takes longer than ``seconds``.
+    Raises ConfigurationError where it can't be started, and TransportError where it gives none, or not within
+    ``seconds``: what it asks may be away for a while.
     """
     name = printable(str(program.get("command") or ""), 200)
     interactive = program.get("interactiveMode") != "Never" and sys.stdin.isatty() and sys.stderr.isatty()
@@ -60,12 +61,12 @@ def log_in(program: Document, cluster: Document, folder: str | None, seconds: fl
             f"the kubeconfig's login program {name} can't be started: {error.strerror or error}", hint=hint
         ) from error
     if status != 0:
-        raise ConfigurationError(
+        raise TransportError(
             f"the kubeconfig's login program {name} ended with {status}{_shown(errors)}", hint=_BY_HAND
         )
     credential = _read(output)
     if credential is None:
-        raise ConfigurationError(
+        raise TransportError(
             f"the kubeconfig's login program {name} gave neither a token nor a certificate{_shown(errors)}",
             hint=_BY_HAND,
         )

@@ -92,6 +92,35 @@ def test_a_token_that_goes_away_is_told(account: str) -> None:
         access.authorization()
 
 
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_token_that_ends_in_a_newline_is_the_token(tmp_path: Path, inline: bool) -> None:
+    Path(tmp_path, "token").write_text("t\n")
+    user = {"token": "t\n"} if inline else {"tokenFile": str(tmp_path / "token")}
+
+    access = open_access(None, {"KUBECONFIG": write_kubeconfig(tmp_path / "config", user=user)}, "/none")
+
+    assert access.authorization() == "Bearer t"
+
+
+@pytest.mark.parametrize("token", ["s3cr3t\ns3cr3t", "s3cr3t\x85s3cr3t", "s3cr3t\N{EURO SIGN}"])
+def test_a_token_that_is_no_header_s_value_is_told_without_it(tmp_path: Path, token: str) -> None:
+    access = open_access(None, {"KUBECONFIG": write_kubeconfig(tmp_path / "c", user={"token": token})}, "/none")
+
+    with pytest.raises(ConfigurationError, match="is no header's value") as error:
+        access.authorization()
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
+
+
+def test_an_account_s_token_that_is_no_header_s_value_is_told_without_it(account: str) -> None:
+    Path(account, "token").write_text("s3cr3t\ns3cr3t")
+
+    with pytest.raises(ConfigurationError, match="is no header's value") as error:
+        open_access(None, POD, account).authorization()
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
+
+
 def test_a_kubeconfig_that_is_named_goes_before_the_pod_s_own_account(tmp_path: Path, account: str) -> None:
     path = write_kubeconfig(tmp_path / "config", user={"token": "t"})
 

@@ -223,10 +223,14 @@ def ended_pod(name: str) -> dict[str, Any]:
     return {**pod(name, f"of-{name}"), "status": {"phase": "Failed", "reason": "Evicted"}}
 
 
-def leaving_pod() -> Says:
-    document = pod()
+def being_deleted(name: str) -> dict[str, Any]:
+    document = pod(name)
     document["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
-    return Says(body=document)
+    return document
+
+
+def leaving_pod() -> Says:
+    return Says(body=being_deleted("neo4j-0"))
 
 
 def test_a_pod_that_was_reached_and_is_gone_is_told_once_and_its_successor_found(answering: Answering) -> None:
@@ -293,6 +297,51 @@ def test_several_that_go_on_are_refused_and_those_that_have_ended_not_listed(ans
 
     with pytest.raises(ConfigurationError, match=r"more than one pod in the namespace shop: shop-b, shop-c$"):
         answering(Says(body={"items": items}), selector="app=shop").lines()
+
+
+def test_what_begins_waits_while_a_pod_and_its_successor_are_both_there(answering: Answering) -> None:
+    both = Says(body={"items": [being_deleted("shop-a"), pod("shop-b", uid="2")]})
+    scripted = answering(
+        both, Says(body={"items": []}), Says(body={"items": [pod("shop-b", uid="2")]}), ENDS, selector="app=shop"
+    )
+
+    with pytest.raises(Leaving, match="the pod shop-a is still being deleted") as error:
+        scripted.lines(begins=True)
+    with pytest.raises(TransportError, match="the pod shop-a is gone, and its successor is not there yet"):
+        scripted.lines(begins=True)
+
+    assert scripted.lines(begins=True) == [b"done"]
+    assert "--connect-for" in error.value.hint
+
+
+def test_what_begins_nothing_does_not_guess_between_a_pod_and_its_successor(answering: Answering) -> None:
+    scripted = answering(
+        Says(body={"items": [being_deleted("shop-a"), pod("shop-b", uid="2")]}),
+        Says(body={"items": [being_deleted("shop-a"), being_deleted("shop-b")]}),
+        selector="app=shop",
+    )
+
+    with pytest.raises(ConfigurationError, match=r": shop-a \(being deleted\), shop-b$") as no:
+        scripted.lines()
+    with pytest.raises(ConfigurationError) as neither:
+        scripted.lines()
+
+    assert no.value.hint.endswith("--pod shop-b")
+    assert neither.value.hint.endswith("--pod takes its name")
+
+
+def test_what_follows_keeps_to_its_pod_beside_the_successor(answering: Answering) -> None:
+    only = Says(body={"items": [pod("shop-a")]})
+    scripted = answering(
+        only, ENDS, refuses(500, "InternalError", "no"), Says(body=being_deleted("shop-a")), ENDS, selector="app=shop"
+    )
+    scripted.lines(begins=True)
+
+    with pytest.raises(TransportError):
+        scripted.lines()
+
+    assert scripted.lines() == [b"done"]
+    assert scripted.asked.paths[3].endswith("/pods/shop-a")
 
 
 def test_pods_that_have_all_ended_are_waited_for_to_be_followed(answering: Answering) -> None:
@@ -529,6 +578,16 @@ def test_no_server_and_no_name_are_told_apart() -> None:
     assert error.value.hint == "`kubectl cluster-info` has to work first."
     with pytest.raises(TransportError, match=r"nobody\.invalid, from the test, is not known here"):
         unnamed.run(["probe"])
+
+
+def test_a_token_that_http_refuses_is_told_nobody() -> None:
+    with api_server() as (address, _):
+        transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(address, token="s3cr3t\n"))
+
+        with pytest.raises(TransportError, match="can't be reached") as error:
+            transport.run(["probe"])
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
 
 
 def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answering) -> None:

@@ -92,7 +92,7 @@ def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
 def test_one_that_fails_is_told_by_its_name_with_what_it_said(tmp_path: Path) -> None:
     program = "import sys; sys.exit('the session has ended\\x1b[2J:\\n log in again')"
 
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(TransportError) as error:
         access(logging_in(tmp_path, program))
 
     told = f"the kubeconfig's login program {sys.executable} ended with 1: the session has ended\\x1b[2J: log in again"
@@ -101,7 +101,7 @@ def test_one_that_fails_is_told_by_its_name_with_what_it_said(tmp_path: Path) ->
 
 
 def test_what_one_said_is_bounded_and_its_end_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"the last words$") as error:
+    with pytest.raises(TransportError, match=r"the last words$") as error:
         access(logging_in(tmp_path, "import sys; sys.exit('x ' * 100_000 + 'the last words')"))
 
     assert len(error.value.message) < 600
@@ -121,7 +121,7 @@ def test_what_one_said_is_bounded_and_its_end_is_told(tmp_path: Path) -> None:
 def test_no_secret_that_one_printed_is_told(tmp_path: Path, said: str) -> None:
     program = f"import sys; print('s3cr3t'); sys.exit({said!r} + ' was refused')"
 
-    with pytest.raises(ConfigurationError, match="was refused") as error:
+    with pytest.raises(TransportError, match="was refused") as error:
         access(logging_in(tmp_path, program))
 
     assert "s3cr3t" not in str(error.value)
@@ -130,7 +130,7 @@ def test_no_secret_that_one_printed_is_told(tmp_path: Path, said: str) -> None:
 
 @pytest.mark.parametrize("words", ["the token has expired", "no key was found", "bearer of bad news"])
 def test_words_that_only_speak_of_secrets_are_told(tmp_path: Path, words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
+    with pytest.raises(TransportError, match=words):
         access(logging_in(tmp_path, f"import sys; sys.exit({words!r})"))
 
 
@@ -138,7 +138,7 @@ def test_words_that_only_speak_of_secrets_are_told(tmp_path: Path, words: str) -
     "output", ["", "s3cr3t", "[]", '{"status": null}', '{"status": {}}', '{"status": {"clientCertificateData": "s3"}}']
 )
 def test_one_that_gives_no_credential_is_told_without_its_output(tmp_path: Path, output: str) -> None:
-    with pytest.raises(ConfigurationError, match="gave neither a token nor a certificate") as error:
+    with pytest.raises(TransportError, match="gave neither a token nor a certificate") as error:
         access(logging_in(tmp_path, f"print({output!r})"))
 
     assert "s3" not in error.value.message
@@ -180,12 +180,32 @@ def test_a_token_that_has_ended_is_asked_for_again_and_a_login_that_fails_then_i
         path = logging_in(tmp_path, counting, address)
         transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access(path))
 
-        with pytest.raises(Misdirected, match="the network is down"):
+        with pytest.raises(TransportError, match="the network is down"):
             transport.run(["probe"])
         with transport.run(["probe"]) as exchange:
             assert exchange.read_line(10) == b"done"
 
     assert asked.authorizations == ["Bearer token-0"] * 2 + ["Bearer token-2"] * 2
+
+
+def test_a_login_that_fails_at_first_is_tried_again_within_connect_for(tmp_path: Path) -> None:
+    failing_once = (
+        "import pathlib, sys\ncount = pathlib.Path('count')\n"
+        "if not count.exists(): count.touch(); sys.exit('STS timed out')\n"
+        'print(\'{"status": {"token": "late"}}\')'
+    )
+    with api_server(Says(body=pod()), DONE) as (address, asked):
+        path = logging_in(tmp_path, failing_once, address)
+        transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access(path))
+        with pytest.raises(TransportError, match="STS timed out") as error:
+            transport.run(["probe"])
+
+        with transport.run(["probe"]) as exchange:
+            assert exchange.read_line(10) == b"done"
+
+    # At the first contact what is misdirected is told at once.
+    assert not isinstance(error.value, Misdirected)
+    assert asked.authorizations == ["Bearer late"] * 2
 
 
 def test_beside_a_token_no_login_program_is_run(tmp_path: Path) -> None:
