@@ -57,23 +57,27 @@ def left(deadline: float) -> float:
 
 
 def connect(host: str, port: int, deadline: float) -> PlainUntil:
-    """Connect to the first address that answers; OSError where none does."""
+    """Connect to the first address that answers; the first one's OSError where none does."""
     failed: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        found = PlainUntil(family, kind, protocol)
         try:
-            found.settimeout(min(CONNECT_SECONDS, left(deadline)))
-            found.connect(address)
+            return _connected(PlainUntil(family, kind, protocol), address, deadline)
         except OSError as error:
-            failed = error
-            found.close()
-        except BaseException:
-            found.close()
-            raise
-        else:
-            found.deadline = deadline
-            return found
+            # Also of a kernel without this family, such as IPv6: the next may be of another.
+            failed = failed or error
     raise failed or OSError("the name has no address")
+
+
+# Any: an address is of its family's shape.
+def _connected(found: PlainUntil, address: Any, deadline: float) -> PlainUntil:  # noqa: ANN401
+    try:
+        found.settimeout(min(CONNECT_SECONDS, left(deadline)))
+        found.connect(address)
+    except BaseException:
+        found.close()
+        raise
+    found.deadline = deadline
+    return found
 
 
 def secure(plain: PlainUntil, tls: ssl.SSLContext, name: str, deadline: float) -> TlsUntil:

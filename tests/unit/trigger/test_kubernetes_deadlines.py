@@ -1,6 +1,7 @@
 """However slowly an API server, a proxy or a login program goes on, a wait is over when its time is."""
 
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -19,12 +20,15 @@ from tests.fakes.dripping import dripping
 from trigger.transport.kubernetes import KubernetesTransport, Target
 from trigger.transport.kubernetes_access import Access
 from trigger.transport.protocol import Silence
+from trigger.transport.until import connect
 
 pytest.importorskip("websocket")
 
 GIVEN = 0.5
 WITHIN = 8.0
 """How long a slow machine may take for what is over after ``GIVEN``; a drip would go on for ever."""
+NO_FAMILY = 99
+"""Of addresses, no kernel has it: EAFNOSUPPORT, as for IPv6 where that is left out."""
 HEAD = b"HTTP/1.1 200 OK\r\nX-Slow: "
 UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: "
 BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{"
@@ -101,6 +105,31 @@ def test_an_exchange_whose_other_side_drips_is_closed_in_time() -> None:
         exchange = to(access_to(address)).run(["probe"])
         with in_time():
             exchange.close()
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str, int]) -> None:
+    """Have every name mean these addresses: family, host and port."""
+    found = [(family, socket.SOCK_STREAM, 0, "", (host, port)) for family, host, port in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_keeps_nobody_from_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        names(monkeypatch, (NO_FAMILY, "::1", 1), (socket.AF_INET, *server.getsockname()))
+
+        with connect("cluster.test", 1, time.monotonic() + 10) as found:
+            assert found.getpeername() == server.getsockname()
+
+
+def test_where_no_address_answers_the_first_one_s_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    names(monkeypatch, (socket.AF_INET, *address), (NO_FAMILY, "::1", 1))
+
+    with pytest.raises(ConnectionRefusedError):
+        connect("cluster.test", 1, time.monotonic() + 10)
 
 
 def kubeconfig(folder: Path, port: int, user: dict[str, object]) -> str:
