@@ -21,8 +21,8 @@ from trigger.transport.proxies import environment_proxy, parse_proxy
 
 _UNFIT = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration)
 """What the library lets through for a file that isn't there, isn't YAML or isn't a kubeconfig."""
-_BEFORE_A_LOGIN = ("auth-provider", "token", "tokenFile")
-"""What a user is known by first; a login program beside one isn't run."""
+_PROVIDERS = ("gcp", "oidc")
+"""The library's own logins; of another name it knows nothing, and goes on."""
 
 
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
@@ -88,7 +88,7 @@ def _load(path: str, context: str | None, configuration: Configuration, folder: 
         raise ValueError("it is empty")
     chosen = merged["contexts"].get_with_name(merged["current-context"] if context is None else context)
     user = _user(merged, chosen)
-    if user is None or "exec" not in user or any(key in user for key in _BEFORE_A_LOGIN):
+    if user is None or "exec" not in user or _is_known_otherwise(user.value):
         load_kube_config(path, context, configuration, temp_file_path=folder)  # type: ignore[no-untyped-call]
         return dict(chosen.value)
     # Not by the library: it waits for ever, and goes on as nobody where the program fails.
@@ -99,7 +99,8 @@ def _load(path: str, context: str | None, configuration: Configuration, folder: 
     else:
         user.value["client-certificate-data"] = base64.b64encode(found.certificate.encode()).decode()
         user.value["client-key-data"] = base64.b64encode(found.key.encode()).decode()
-    del user.value["exec"]
+    for done_with in ("exec", "auth-provider"):
+        user.value.pop(done_with, None)
     load_kube_config_from_dict(  # type: ignore[no-untyped-call]
         merged, context, configuration, persist_config=False, temp_file_path=folder
     )
@@ -110,6 +111,12 @@ def _user(merged: ConfigNode, chosen: ConfigNode) -> ConfigNode | None:
     name = chosen["context"].safe_get("user")
     found = None if name is None else merged["users"].get_with_name(name, safe=True)
     return None if found is None else found["user"]
+
+
+def _is_known_otherwise(user: dict[str, Any]) -> bool:
+    """Say whether a user has something that goes before a login program, which isn't run then."""
+    provider = user.get("auth-provider") or {}
+    return provider.get("name") in _PROVIDERS or bool(user.get("token") or user.get("tokenFile"))
 
 
 def _proxy(named: str | None, server: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:

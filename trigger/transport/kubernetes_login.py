@@ -41,7 +41,9 @@ def log_in(program: Document, cluster: Document, folder: str | None, seconds: fl
     ``seconds``: what it asks may be away for a while.
     """
     name = printable(str(program.get("command") or ""), 200)
-    interactive = program.get("interactiveMode") != "Never" and sys.stdin.isatty() and sys.stderr.isatty()
+    # Closed by who started us, a stream is None.
+    attended = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    interactive = attended and program.get("interactiveMode") != "Never"
     environment = {
         **os.environ,
         **{str(each["name"]): str(each["value"]) for each in program.get("env") or ()},

@@ -84,6 +84,21 @@ def test_its_certificate_is_ours(tmp_path: Path, certificate: tuple[str, str]) -
     assert found.authorization() == ""
 
 
+def test_one_is_run_also_where_standard_input_is_closed(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from trigger.transport.kubernetes_access import open_access\n"
+        "print(open_access(None, {'KUBECONFIG': sys.argv[1]}, '/none').authorization())\n"
+    )
+    command = [sys.executable, "-c", script, logging_in(tmp_path, gives(token="t"))]
+
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.stdout == "Bearer t\n", done.stderr
+
+
 def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be used"):
         access(logging_in(tmp_path, gives(clientCertificateData="x", clientKeyData="y")))
@@ -208,13 +223,36 @@ def test_a_login_that_fails_at_first_is_tried_again_within_connect_for(tmp_path:
     assert asked.authorizations == ["Bearer late"] * 2
 
 
-def test_beside_a_token_no_login_program_is_run(tmp_path: Path) -> None:
-    path = Path(logging_in(tmp_path, "raise SystemExit(1)"))
-    config = yaml.safe_load(path.read_text())
-    config["users"][0]["user"]["token"] = "its-own"
-    path.write_text(yaml.safe_dump(config))
+def beside(path: str, **known: Any) -> str:
+    """Add to the user of a kubeconfig."""
+    config = yaml.safe_load(Path(path).read_text())
+    config["users"][0]["user"].update(known)
+    Path(path).write_text(yaml.safe_dump(config))
+    return path
 
-    assert access(str(path)).authorization() == "Bearer its-own"
+
+@pytest.mark.parametrize(
+    "known",
+    [{"token": "its-own"}, {"auth-provider": {"name": "gcp", "config": {"access-token": "its-own"}}}],
+    ids=["token", "auth-provider"],
+)
+def test_beside_a_token_no_login_program_is_run(tmp_path: Path, known: dict[str, Any]) -> None:
+    path = beside(logging_in(tmp_path, "raise SystemExit(1)"), **known)
+
+    assert access(path).authorization() == "Bearer its-own"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{"token": ""}, {"token": None}, {"tokenFile": ""}, {"auth-provider": None}, {"auth-provider": {"name": "azure"}}],
+    ids=str,
+)
+def test_beside_what_is_no_token_the_login_program_is_run_within_its_time(
+    tmp_path: Path, known: dict[str, Any]
+) -> None:
+    assert access(beside(logging_in(tmp_path, gives(token="t")), **known)).authorization() == "Bearer t"
+    with pytest.raises(TransportError, match="ended with 1"):
+        access(beside(logging_in(tmp_path, "raise SystemExit(1)"), **known))
 
 
 def test_without_a_temporary_folder_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
