@@ -224,9 +224,10 @@ class Client:
             raise self._overdue("what it was asked") from None
 
     def _overdue(self, what: str) -> TransportError:
-        return TransportError(
-            f"{self._talk.place} did not answer {what} within {format_duration(self._patience.timeout or 0)}"
-        )
+        message = f"{self._talk.place} did not answer {what} within {format_duration(self._patience.timeout or 0)}"
+        if (trouble := self._talk.trouble) is None:
+            return TransportError(message)
+        return TransportError(f"{message}: {trouble.message}", hint=trouble.hint)
 
     def _reach(self, attempt: Callable[[], T]) -> T:
         known = self.standing is Standing.YES

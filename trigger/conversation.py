@@ -12,7 +12,7 @@ from shared.text import printable
 from shared.wire import Verb, encode
 from trigger.answers import Line, Told, read_error, read_line
 from trigger.clock import Clock
-from trigger.transport.protocol import START_SECONDS, Exchange, Misdirected, Silence, Transport
+from trigger.transport.protocol import START_SECONDS, Exchange, Leaving, Misdirected, Silence, Transport
 
 SILENCE_SECONDS = 30.0
 """The daemon says something at least every 10 s, a courier within 20; without a line for this long it is lost."""
@@ -57,6 +57,8 @@ class Conversation:
         self._attempts_until: float | None = None
         self.sent = False
         """Whether the last question may have reached the daemon."""
+        self.trouble: TransportError | Drained | None = None
+        """Why the last attempt is made again."""
 
     @property
     def place(self) -> str:
@@ -87,6 +89,7 @@ class Conversation:
         """
         began = self._clock.now()
         self._attempts_until = began + limit
+        self.trouble = None
         growing = wait_random_exponential(multiplier=1, max=BACKOFF_SECONDS, min=0.2)
 
         def is_worth_it(error: BaseException) -> bool:
@@ -100,6 +103,7 @@ class Conversation:
 
         def tell(state: RetryCallState) -> None:
             if state.outcome is not None and isinstance(error := state.outcome.exception(), _PASSING):
+                self.trouble = error
                 self._listener.trouble(error, state.upcoming_sleep)
 
         retrying = Retrying(
@@ -129,8 +133,8 @@ class Conversation:
 
     def _lasting(self, error: TransportError | Drained, took: float) -> BackupError:
         """Give the error with how long it was so."""
-        if isinstance(error, Drained):
-            return Drained(f"{error.message}, for {format_duration(took)} now", hint=error.hint)
+        if isinstance(error, Drained | Leaving):
+            return type(error)(f"{error.message}, for {format_duration(took)} now", hint=error.hint)
         message = f"{self.place} could not be reached for {format_duration(took)}: {error.message}"
         return TransportError(message, hint=error.hint)
 

@@ -162,7 +162,7 @@ def test_a_refusal_is_not_asked_again(code: str, kind: type[Exception]) -> None:
 
 
 DRAINED = say(error_line(Drained("the sidecar is being drained", hint="Ask later.")))
-LEAVING = Break(Leaving("the pod neo4j-0 is being deleted"))
+LEAVING = Break(Leaving("the pod neo4j-0 is being deleted", hint="Ask later."))
 
 
 def test_a_drained_sidecar_is_asked_again_until_its_successor_accepts() -> None:
@@ -223,7 +223,7 @@ def test_a_place_that_stays_about_to_go_leaves_the_request_unaccepted() -> None:
         FakeTransport(script=lambda asked: [LEAVING] if asked[0] == "submit" else UNKNOWN_ID), Patience(connect_for=30)
     )
 
-    with pytest.raises(TransportError, match="could not be reached for 30s: the pod neo4j-0 is being deleted"):
+    with pytest.raises(TransportError, match=r"^the pod neo4j-0 is being deleted, for 30s now$"):
         leaving.client.submit("nightly-1", REQUEST)
 
     assert leaving.client.standing is Standing.NO
@@ -297,6 +297,21 @@ def test_a_cancel_that_is_not_answered_in_its_time_says_so(script: Sequence[Step
 
     with pytest.raises(TransportError, match="did not answer what it was asked within 20s"):
         there.client.cancel("nightly-1")
+
+
+@pytest.mark.parametrize(
+    ("script", "why"), [(DRAINED, "the sidecar is being drained"), ([LEAVING], "the pod neo4j-0 is being deleted")]
+)
+def test_where_the_timeout_is_over_first_what_was_in_the_way_is_told(script: Sequence[Step], why: str) -> None:
+    there = _talk(
+        FakeTransport(script=lambda asked: script if asked[0] == "submit" else UNKNOWN_ID),
+        Patience(connect_for=100, timeout=20),
+    )
+
+    with pytest.raises(TransportError, match=f"did not answer the request within 20s: {why}$") as caught:
+        there.client.submit("nightly-1", REQUEST)
+
+    assert caught.value.hint == "Ask later."
 
 
 def test_pauses_grow_and_differ() -> None:
