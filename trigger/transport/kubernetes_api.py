@@ -91,7 +91,8 @@ class Api:
 
     def _ask(self, method: str, path: Sequence[str], query: Query, body: Document | None) -> Document:
         server = self.access.server
-        connection = HTTPConnection(server.hostname or "", server.port)
+        # With its brackets: an IPv6 address alone is taken for a name and a port.
+        connection = HTTPConnection(server.netloc)
         connection.sock = self._connect()
         try:
             headers = {**self._headers(), "Accept": "application/json", "Connection": "close"}

@@ -558,6 +558,15 @@ def test_a_proxy_is_asked_for_a_tunnel_with_its_own_credentials() -> None:
     assert asked.authorizations[0] == "Basic bWU6c0BjcsOpdA=="
 
 
+def test_a_server_of_ipv6_may_have_no_port() -> None:
+    with api_server(THERE, ENDS) as (proxy, asked):
+        access = access_to("http://[fd00::a]", proxy=proxy)
+        with KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access).run(["probe"]) as exchange:
+            assert exchange.read_line(5) == b"done"
+
+    assert asked.paths[0] == "CONNECT [fd00::a]:80"
+
+
 def test_a_server_below_a_path_is_found_there(answering: Answering) -> None:
     with api_server(THERE, ENDS) as (address, asked):
         transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(f"{address}/k8s/clusters/c-1"))
