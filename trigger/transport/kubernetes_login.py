@@ -15,9 +15,10 @@ from shared.errors import ConfigurationError, TransportError
 from shared.text import MASK, printable, without_passwords
 
 _SAID_LIMIT = 300
-# A value that is called a secret, and a token of three parts wherever it is.
+# A value that is called a secret, and wherever it is a token of three parts or as many characters as only one has.
 _SECRET = re.compile(
-    r"(bearer\s+(?=\S{16})|(?:token|secret|password|key)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;]+|eyJ[\w-]{8,}\.[\w.-]+",
+    r"(bearer\s+(?=\S{16})|(?:token|secret|password|key)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;]+|eyJ[\w-]{8,}\.[\w.-]+"
+    r"|[\w+/=~-]{32,}",
     re.IGNORECASE,
 )
 

@@ -131,6 +131,8 @@ def test_what_one_said_is_bounded_and_its_end_is_told(tmp_path: Path) -> None:
         '{"access_token": "s3cr3t"}',
         "https://me:s3cr3t@login.test/",
         "got eyJhbGciOiJS.eyJzdWIiOiJzM2NyM3Q.s3cr3t",
+        "the session s3cr3t/+AAAAAAAAAAAAAAAAAAAAAAA==",
+        "the session 0123456789abcdef0123456789-_s3cr3t",
     ],
 )
 def test_no_secret_that_one_printed_is_told(tmp_path: Path, said: str) -> None:
@@ -143,7 +145,15 @@ def test_no_secret_that_one_printed_is_told(tmp_path: Path, said: str) -> None:
     assert "s3cr3t" not in error.value.hint
 
 
-@pytest.mark.parametrize("words", ["the token has expired", "no key was found", "bearer of bad news"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "the token has expired",
+        "no key was found",
+        "bearer of bad news",
+        "https://sts.eu-central-1.amazonaws.com/ is slow",
+    ],
+)
 def test_words_that_only_speak_of_secrets_are_told(tmp_path: Path, words: str) -> None:
     with pytest.raises(TransportError, match=words):
         access(logging_in(tmp_path, f"import sys; sys.exit({words!r})"))
