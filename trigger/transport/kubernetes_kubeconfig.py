@@ -46,7 +46,8 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
             server = server._replace(netloc=server.netloc.rpartition("@")[2])
             tls = _tls(configuration) if server.scheme == "https" else None
         except _UNFIT as error:
-            said = " ".join(str(error).split()) or type(error).__name__
+            # The library names a part of the file by all that it holds, a user's token too.
+            said = " ".join(str(error).partition("/{")[0].split()) or type(error).__name__
             raise ConfigurationError(
                 f"the kubeconfig {path} can't be used: {printable(said, 300)}",
                 hint="--context and KUBECONFIG say which; `kubectl config get-contexts` shows what there is.",

@@ -205,6 +205,15 @@ def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str, context
     assert "`kubectl config get-contexts`" in error.value.hint
 
 
+def test_a_user_that_can_not_be_used_is_told_without_its_token(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "s3cr3t", "auth-provider": None})
+
+    with pytest.raises(ConfigurationError, match=r"can't be used: .*Expected key auth-provider") as error:
+        open_access(None, {"KUBECONFIG": path}, "/none")
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
+
+
 def test_where_there_is_no_kubeconfig_at_all_that_is_told(tmp_path: Path) -> None:
     missing = f"{tmp_path}/config:{tmp_path}/another"
 
