@@ -52,7 +52,7 @@ class Execution:
         self._target = target
         self._stage_changed = stage_changed
         self._secrets = secrets
-        self._showed_life = 0.0
+        self._showed_life = time.monotonic()
 
     async def run(self, launch: Launch, sign: StopSign, name: str) -> Ended:
         """Start it and see it to its end; ``name`` is the request's. Raises ConfigurationError where it can't start."""

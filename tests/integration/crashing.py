@@ -15,7 +15,7 @@ from typing import Any
 
 from sidecar.main import main
 
-WRITING = ("write", "pwrite", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "chmod")
+WRITING = ("write", "pwrite", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "ftruncate", "chmod", "utime")
 WRITABLE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CONSOLE = (1, 2)
 

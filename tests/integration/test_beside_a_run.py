@@ -1,5 +1,6 @@
 """What others see of a run while it lives: its lock is fresh, and what it writes isn't called damaged."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from sidecar.temporary import HIDDEN
 from tests.integration.serving import serving
 from tests.rig import Rig, wait_for
 
+SHOWS_LIFE_OFTEN = """
+from sidecar import execution, main
+execution._LIFE_SECONDS = 0.1
+main.main()
+"""
+
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
@@ -18,6 +25,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_the_lock_of_a_run_is_newer_than_its_start_and_goes_with_it(rig: Rig) -> None:
+    rig.stop(rig.daemons[-1])
+    rig.start((sys.executable, "-c", SHOWS_LIFE_OFTEN, "run"))
     rig.set_knobs(faults=[{"fault": "hang", "stage": "artifact"}])
     rig.submit("hangs")
     wait_for(lambda: rig.invocations() != [], 30)
