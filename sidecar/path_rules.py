@@ -45,6 +45,11 @@ def below_root(path: str, roots: Sequence[str]) -> tuple[str, tuple[str, ...]] |
     return root, components[len(_components(root)) :]
 
 
+def same_path(one: str, other: str) -> bool:
+    """Say whether two paths are the same as they are written, however many slashes they have."""
+    return _components(one) == _components(other)
+
+
 def check_target(path: str, roots: Sequence[str]) -> None:
     """Refuse a target that can't be one, as it is written and as far as its folders exist.
 

@@ -20,6 +20,7 @@ from sidecar.job import Job
 from sidecar.listener import Listener, refusing
 from sidecar.mailbox import Letter, Mailbox
 from sidecar.parts import Parts
+from sidecar.path_rules import same_path
 from sidecar.records import Records
 from sidecar.recovery import recover
 from sidecar.run_record import RecordUnreadable
@@ -242,7 +243,7 @@ class Session:
     def _writes_to(self, path: str) -> bool:
         """Say whether a backup into the target ``path`` is under way."""
         return any(
-            document.state is State.RUNNING and document.backup_request().path == path
+            document.state is State.RUNNING and same_path(document.backup_request().path, path)
             for document in self._records.under_way()
         )
 

@@ -52,20 +52,7 @@ def intake(records: Records, clock: FakeClock) -> Intake:
 
 
 @pytest.fixture
-def status(volume: Volume) -> Path:
-    return Path(volume.path, "status")
-
-
-@pytest.mark.parametrize("letter", ['{"path": "/backups/nightly", "type": "FULL"}', '{"path": 7}'])
-def test_a_letter_without_a_name_has_one_document_however_often_the_flush_fails(
-    letter: str,
-    records: Records,
-    intake: Intake,
-    volume: Volume,
-    clock: FakeClock,
-    status: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def mailbox(volume: Volume, clock: FakeClock, intake: Intake) -> Mailbox:
     def deliver(letter: Letter) -> bool:
         try:
             intake.receive(letter)
@@ -73,7 +60,22 @@ def test_a_letter_without_a_name_has_one_document_however_often_the_flush_fails(
             return False
         return True
 
-    mailbox = Mailbox(volume, clock, deliver)
+    return Mailbox(volume, clock, deliver)
+
+
+@pytest.fixture
+def status(volume: Volume) -> Path:
+    return Path(volume.path, "status")
+
+
+@pytest.mark.parametrize("letter", ['{"path": "/backups/nightly", "type": "FULL"}', '{"path": 7}'])
+def test_a_letter_without_a_name_has_one_document_however_often_the_flush_fails(
+    letter: str,
+    volume: Volume,
+    mailbox: Mailbox,
+    status: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     Path(volume.path, "backup.request").write_text(letter)
 
     with no_flush(monkeypatch, status):
@@ -90,10 +92,8 @@ def test_a_letter_without_a_name_has_one_document_however_often_the_flush_fails(
 
 
 def test_a_letter_that_may_not_be_taken_away_is_refused_once_however_often_the_flush_fails(
-    records: Records,
-    intake: Intake,
     volume: Volume,
-    clock: FakeClock,
+    mailbox: Mailbox,
     status: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -104,14 +104,6 @@ def test_a_letter_that_may_not_be_taken_away_is_refused_once_however_often_the_f
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         rename(source, to, **folders)
 
-    def deliver(letter: Letter) -> bool:
-        try:
-            intake.receive(letter)
-        except OSError:
-            return False
-        return True
-
-    mailbox = Mailbox(volume, clock, deliver)
     Path(volume.path, "backup.request").write_text('{"path": "/backups/nightly", "type": "FULL"}')
     monkeypatch.setattr(os, "rename", sticky)
 
