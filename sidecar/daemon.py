@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from sidecar.console import start_logging
+from sidecar.heap import settle
 from sidecar.neo4j_admin.command import secrets
 from sidecar.parts import Parts, build
 from sidecar.session import Session
@@ -28,7 +29,9 @@ def run(environment: Mapping[str, str]) -> int:
     start_logging(secrets(environment))
     # Our own renames wake watchdog's threads; the loop must not wait 5 ms for each of them.
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(_Daemon(build(environment)).run())
+    daemon = _Daemon(build(environment))
+    settle()
+    asyncio.run(daemon.run())
     log.info("the sidecar has ended")
     return 0
 
