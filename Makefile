@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test model faults soak bench format lint types imports check lock clean
+.PHONY: help demo test test-here test-containers model faults soak bench format lint types imports check lock clean
 
 help:
 	@echo "make demo     a sidecar on a local folder: a full, a differential and a refused request"
-	@echo "make test     every test; tiers whose machinery isn't there say so and are skipped"
+	@echo "make test     every test, with --jobs 2 in two processes; tiers whose machinery isn't there say so and are skipped"
 	@echo "make model    the protocol's model through 5,000 random lives, some minutes"
 	@echo "make faults   each fault there is, and docs/faults.md from what is seen of it"
 	@echo "make bench    the figures that the README quotes, measured here"
@@ -26,8 +26,14 @@ help:
 demo: .venv/.ready
 	@$(BIN)/python -m tests.demo
 
-test: .venv/.ready
-	$(BIN)/python -m pytest -q
+# Two processes, so that `make test --jobs 2` runs them beside each other: what waits for containers leaves time.
+test: test-here test-containers
+
+test-here: .venv/.ready
+	$(BIN)/python -m pytest -q -m "not docker and not kubernetes"
+
+test-containers: .venv/.ready
+	$(BIN)/python -m pytest -q -m "docker or kubernetes"
 
 model: .venv/.ready
 	NEO4J_BACKUP_MODEL_EXAMPLES=$${NEO4J_BACKUP_MODEL_EXAMPLES:-5000} $(BIN)/python -m pytest -q tests/model
