@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMMAND = ("neo4j-backup-sidecar",)
 CONTAINER = "neo4j-backup-sidecar"
 _LISTED = 20
-"""How many pods are asked for at most: one is wanted, and the others are told of."""
+"""How many pods are asked for at first: one is wanted, and the others are told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from trigger.transport.protocol import Misdirected
 
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
+_GOES_ON = "status.phase!=Succeeded,status.phase!=Failed"
 _T = TypeVar("_T")
 
 
@@ -51,11 +52,16 @@ class Cluster:
         return self._ask(lambda api: api.get(path), f"read the pod {name}")
 
     def pods(self, selector: str, limit: int) -> list[Document]:
-        """Give the documents of the first pods with these labels."""
-        path, query = pod_path(self.place.namespace), [("labelSelector", selector), ("limit", str(limit))]
-        found = self._ask(lambda api: api.get(path, query), f"list the pods of {selector}")
-        items = (found or {}).get("items")
-        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        """Give the documents of the pods with these labels; where they are more than ``limit``, of those that go on.
+
+        Where none of so many goes on, it is the first that have ended.
+        """
+        first, has_more = self._listed(selector, ("limit", str(limit)))
+        if not has_more:
+            return first
+        # Ended pods may lie there for ever, and fill an answer before the one that is wanted.
+        living, _ = self._listed(selector, ("fieldSelector", _GOES_ON))
+        return living or first
 
     def exec(self, pod: str, command: Sequence[str], container: str | None = None) -> ExecStream | None:
         """Start a command in the container, ours where none is named; None where there is no such pod any more."""
@@ -94,6 +100,14 @@ class Cluster:
         path = ("apis", "authentication.k8s.io", "v1", "selfsubjectreviews")
         found = self._ask(lambda api: api.post(path, review), "say who we are")
         return printable(str((((found or {}).get("status") or {}).get("userInfo") or {}).get("username") or ""), 200)
+
+    def _listed(self, selector: str, narrowed: tuple[str, str]) -> tuple[list[Document], bool]:
+        """Give the documents of one answer, and whether there are more."""
+        path, query = pod_path(self.place.namespace), [("labelSelector", selector), narrowed]
+        found = self._ask(lambda api: api.get(path, query), f"list the pods of {selector}") or {}
+        items, metadata = found.get("items"), found.get("metadata")
+        documents = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        return documents, isinstance(metadata, dict) and bool(metadata.get("continue"))
 
     def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
         try:

@@ -15,6 +15,7 @@ from trigger.transport.protocol import Leaving, Misdirected, Replaced
 from trigger.transport.runtime_words import lacks_command
 
 _SAID_LIMIT = 400
+_PODS_LISTED = 20
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request")
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
@@ -134,7 +135,9 @@ def no_match(selector: str, place: Place) -> TransportError:
 
 def several(pods: Sequence[Pod], selector: str, place: Place) -> ConfigurationError:
     """Refuse to choose among pods: attempts and differentials have to meet the same volume."""
-    listed = ", ".join(f"{printable(pod.name, 200)}{' (being deleted)' if pod.leaving else ''}" for pod in pods)
+    names = [f"{printable(pod.name, 200)}{' (being deleted)' if pod.leaving else ''}" for pod in pods]
+    more = len(names) - _PODS_LISTED
+    listed = ", ".join(names[:_PODS_LISTED]) + (f" and {more} more" if more > 0 else "")
     lasting = next((shlex.quote(printable(pod.name, 200)) for pod in pods if not pod.leaving), "takes its name")
     return ConfigurationError(
         f"{printable(selector, 200)} matches more than one pod in the namespace {printable(place.namespace, 200)}: "

@@ -292,6 +292,39 @@ def test_a_pod_that_has_ended_is_left_out_where_one_goes_on(answering: Answering
     assert scripted.transport.describe() == "the pod shop-b"
 
 
+@pytest.mark.parametrize("first", [[ended_pod("a"), ended_pod("b")], [ended_pod("a"), pod("shop-b")], []])
+def test_where_there_are_more_pods_than_one_answer_has_those_that_go_on_are_asked_for(
+    answering: Answering, first: list[Any]
+) -> None:
+    page = Says(body={"metadata": {"continue": "a-word"}, "items": first})
+    one = Says(body={"items": [pod("shop-b")]})
+    two = Says(body={"items": [pod("shop-b"), pod("shop-c")]})
+
+    found, refused = (answering(page, living, ENDS, selector="app=shop") for living in (one, two))
+
+    assert found.lines() == [b"done"]
+    assert found.transport.describe() == "the pod shop-b"
+    living = "status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed"
+    assert found.asked.paths[1] == f"/api/v1/namespaces/shop/pods?labelSelector=app%3Dshop&fieldSelector={living}"
+    with pytest.raises(ConfigurationError, match=r"more than one pod in the namespace shop: shop-b, shop-c$"):
+        refused.lines()
+
+
+def test_more_pods_than_one_answer_has_that_have_all_ended_are_told_as_that(answering: Answering) -> None:
+    page = Says(body={"metadata": {"continue": "a-word"}, "items": [ended_pod("shop-a"), ended_pod("shop-b")]})
+
+    with pytest.raises(TransportError, match=r"the pod shop-a has ended: Evicted"):
+        answering(page, Says(body={"items": []}), selector="app=shop").lines()
+
+
+def test_of_very_many_pods_the_first_are_listed(answering: Answering) -> None:
+    many = [pod(f"shop-{number}") for number in range(100, 150)]
+    page = Says(body={"metadata": {"continue": "a-word"}, "items": many[:20]})
+
+    with pytest.raises(ConfigurationError, match=r": shop-100, .*, shop-119 and 30 more$"):
+        answering(page, Says(body={"items": many}), selector="app=shop").lines()
+
+
 def test_several_that_go_on_are_refused_and_those_that_have_ended_not_listed(answering: Answering) -> None:
     items = [ended_pod("shop-a"), pod("shop-b"), pod("shop-c")]
 
