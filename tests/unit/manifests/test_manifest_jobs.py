@@ -124,6 +124,39 @@ def test_all_jobs_are_the_same_but_for_the_type(objects: list[Document]) -> None
     assert all(each == pods[0] for each in pods)
 
 
+@pytest.mark.parametrize("name", ["three-servers", "resource-names"])
+def test_pods_that_are_named_are_those_of_the_server(name: str) -> None:
+    assert pods_named(overlay(name)) <= pods_of_servers(overlay(name))
+
+
+def test_under_a_prefix_the_readme_s_patches_name_the_pods_that_there_are(tmp_path: Path) -> None:
+    [shown] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if block.startswith("namePrefix:")]
+    above = "../" * len(tmp_path.parts[1:]) + str(MANIFESTS).lstrip("/")
+    written = yaml.safe_load(shown)
+    built = {**written, "resources": [f"{above}/{each.removeprefix('manifests/')}" for each in written["resources"]]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(built))
+
+    objects = kustomize(tmp_path)
+
+    assert pods_named(objects) == pods_of_servers(objects)
+
+
+def pods_named(objects: list[Document]) -> set[str]:
+    """Give the pods that Jobs are for, and that rights are held to."""
+    jobs = {settings(objects, spec)["NEO4J_BACKUP_TRIGGER_POD"] for spec in job_specs(objects).values()}
+    return jobs | {
+        pod for each in of_kind(objects, "Role") for rule in each["rules"] for pod in rule.get("resourceNames", ())
+    }
+
+
+def pods_of_servers(objects: list[Document]) -> set[str]:
+    return {
+        f"{each['metadata']['name']}-{ordinal}"
+        for each in of_kind(objects, "StatefulSet")
+        for ordinal in range(each["spec"]["replicas"])
+    }
+
+
 def test_applying_starts_no_backup(objects: list[Document]) -> None:
     assert all(job["spec"]["suspend"] is True for job in of_kind(objects, "Job"))
 
