@@ -93,7 +93,7 @@ def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
         case 401:
             return Misdirected(
                 f"the API server doesn't know who we are: it takes no credentials of {printable(place.access.source)}",
-                hint=f"They may have ended. {place.kubectl('auth', 'whoami')} has to work first.",
+                hint=f"They may have ended. {_who_we_are(place)}",
             )
         case 403 if not policy:
             return NotAllowed(f"Kubernetes doesn't let us {what}: {said}", hint=_rights(refusal.message, place))
@@ -262,8 +262,21 @@ def _until_gone(pod: Pod, place: Place) -> str:
 
 
 def _works_first(access: Access) -> str:
-    """Say what has to work before anything of ours can."""
-    return f"{_kubectl(access, 'cluster-info')} has to work first."
+    """Say what has to work before anything of ours can; of a pod, where nobody types, what shows why it doesn't."""
+    if access.context is not None:
+        return f"{_kubectl(access, 'cluster-info')} has to work first."
+    policies = _kubectl(access, "-n", access.namespace, "get", "networkpolicies")
+    label = "kubernetes.io/service-name=kubernetes"
+    addresses = _kubectl(access, "-n", "default", "get", "endpointslices", "-l", label)
+    return f"{policies} shows what may hold this pod back, {addresses} where the API server is."
+
+
+def _who_we_are(place: Place) -> str:
+    """Say what shows whether our credentials are good; a pod's own are nobody else's."""
+    if place.access.context is not None:
+        return f"{place.kubectl('auth', 'whoami')} has to work first."
+    accounts = _kubectl(place.access, "-n", place.access.namespace, "get", "serviceaccounts")
+    return f"{accounts} shows whether this pod's account is there, and not younger than the pod."
 
 
 def _rights(message: str, place: Place) -> str:
