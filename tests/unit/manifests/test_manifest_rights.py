@@ -3,7 +3,7 @@
 import yaml
 
 from shared.wire import Verb
-from tests.manifests import Document, job_specs, names, of_kind, overlay
+from tests.manifests import MANIFESTS, OVERLAYS, Document, job_specs, names, of_kind, overlay
 from trigger.transport.kubernetes import CONTAINER
 
 
@@ -71,6 +71,15 @@ def test_the_network_policy_holds_the_trigger_s_pods_and_not_neo4j_s() -> None:
     [server] = of_kind(objects, "StatefulSet")
     assert not wanted <= server["spec"]["template"]["metadata"]["labels"].items()
     assert policy["spec"]["ingress"] == []
+
+
+def test_an_overlay_with_the_network_policy_shows_the_address_that_is_to_be_filled_in() -> None:
+    for name in OVERLAYS:
+        for policy in of_kind(overlay(name), "NetworkPolicy"):
+            written = (MANIFESTS / "overlays" / name / "kustomization.yaml").read_text()
+            addresses = {to["ipBlock"]["cidr"] for each in policy["spec"]["egress"] for to in each["to"]}
+            assert addresses
+            assert all(address in written for address in addresses), name
 
 
 def _expressions(policy: Document) -> str:
