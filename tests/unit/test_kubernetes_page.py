@@ -218,6 +218,17 @@ def test_the_patch_for_tls_gives_the_sidecar_its_file(tmp_path: Path) -> None:
     }
 
 
+def test_the_volumes_that_hold_a_drain_up_are_those_that_the_sidecar_brings() -> None:
+    [server] = of_kind(overlay("single"), "StatefulSet")
+    brought = {each["name"] for each in server["spec"]["template"]["spec"]["volumes"] if "emptyDir" in each}
+
+    [told] = re.findall(r"safe-to-evict-local-volumes: ([\w,-]+)", PAGE.text)
+
+    assert set(told.split(",")) == brought
+    assert brought == {each["name"] for each in VALUES["additionalVolumes"] if "emptyDir" in each}
+    assert "--delete-emptydir-data" in PAGE.section("When the pod goes")
+
+
 def test_a_mesh_is_kept_away_by_what_the_jobs_carry() -> None:
     told = set(re.findall(r"`((?:sidecar\.istio|linkerd)\.io/[^`]+)`", PAGE.text))
 
