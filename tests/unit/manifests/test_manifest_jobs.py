@@ -162,7 +162,7 @@ def test_applying_starts_no_backup(objects: list[Document]) -> None:
 
 
 def test_the_readme_s_patch_leaves_the_job_out_and_nothing_else(tmp_path: Path) -> None:
-    [patch] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if block.startswith("patches:")]
+    [patch] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if "$patch" in block]
     above = "../" * len(tmp_path.parts[1:]) + str(MANIFESTS).lstrip("/")
     (tmp_path / "kustomization.yaml").write_text(f"resources: [{above}/overlays/chart]\n{patch}")
 

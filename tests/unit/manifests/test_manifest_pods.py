@@ -1,6 +1,9 @@
 """Every pod that the manifests lead to, and what each object is called."""
 
-from tests.manifests import MANIFESTS, Document, containers, names, of_kind, overlay, pod_specs
+from pathlib import Path
+
+from tests.manifests import MANIFESTS, Document, containers, kustomize, names, of_kind, overlay, pod_specs
+from tests.pages import Page
 
 CLUSTER_WIDE = {"Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
@@ -41,6 +44,18 @@ def test_our_images_are_of_this_release(objects: list[Document]) -> None:
 
     assert all(f'version = "{image.rpartition(":")[2]}"' in project for image in used)
     assert {image.partition(":")[0] for image in used} <= {"neo4j-backup-sidecar", "neo4j-backup-trigger"}
+
+
+def test_by_the_readme_s_patches_each_pod_may_pull_from_a_registry_that_asks_who_it_is(tmp_path: Path) -> None:
+    [patches] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if "imagePullSecrets" in block]
+    above = "../" * len(tmp_path.parts[1:]) + str(MANIFESTS).lstrip("/")
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{above}/overlays/three-servers]\n{patches}")
+
+    objects = kustomize(tmp_path)
+
+    may_pull = {each["metadata"]["name"] for each in of_kind(objects, "ServiceAccount") if each.get("imagePullSecrets")}
+    for pod in pod_specs(objects):
+        assert pod.get("imagePullSecrets") or pod["serviceAccountName"] in may_pull
 
 
 def test_names_follow_the_prefix_and_all_lies_in_the_namespace() -> None:
