@@ -23,6 +23,8 @@ _UNFIT = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyEr
 """What the library lets through for a file that isn't there, isn't YAML or isn't a kubeconfig."""
 _PROVIDERS = ("gcp", "oidc")
 """The library's own logins; of another name it knows nothing, and goes on."""
+_ACTS_AS = ("as", "as-uid", "as-groups", "as-user-extra")
+"""What has kubectl act as another user; the library passes over it, so that it would be as who we are."""
 
 
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
@@ -89,6 +91,11 @@ def _load(path: str, context: str | None, configuration: Configuration, folder: 
         raise ValueError("it is empty")
     chosen = merged["contexts"].get_with_name(merged["current-context"] if context is None else context)
     user = _user(merged, chosen)
+    if user is not None and any(user.value.get(key) for key in _ACTS_AS):
+        raise ConfigurationError(
+            f"the user of the context {printable(str(chosen['name']), 100)} of {path} acts as another: not done here",
+            hint="--context takes one whose user acts as itself; `kubectl create token` makes an account's own token.",
+        )
     if user is None or "exec" not in user or _is_known_otherwise(user.value):
         load_kube_config(path, context, configuration, temp_file_path=folder)  # type: ignore[no-untyped-call]
         return dict(chosen.value)

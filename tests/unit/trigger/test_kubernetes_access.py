@@ -214,6 +214,26 @@ def test_a_user_that_can_not_be_used_is_told_without_its_token(tmp_path: Path) -
     assert "s3cr3t" not in str(error.value) + error.value.hint
 
 
+@pytest.mark.parametrize("other", [{"as": "backup"}, {"as-groups": ["backups"]}, {"as-uid": "7"}])
+@pytest.mark.parametrize("known", [{"token": "s3cr3t"}, {"exec": {"command": "/must/not/be/run"}}])
+def test_a_user_that_acts_as_another_is_refused_and_not_taken_for_itself(
+    tmp_path: Path, known: dict[str, Any], other: dict[str, Any]
+) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={**known, **other})
+
+    with pytest.raises(ConfigurationError, match=r"the context one of .*config acts as another") as error:
+        open_access(None, {"KUBECONFIG": path}, "/none")
+
+    assert "s3cr3t" not in str(error.value) + error.value.hint
+    assert "--context" in error.value.hint
+
+
+def test_a_user_whose_other_name_is_empty_acts_as_itself(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "t", "as": "", "as-groups": []})
+
+    assert open_access(None, {"KUBECONFIG": path}, "/none").authorization() == "Bearer t"
+
+
 def test_where_there_is_no_kubeconfig_at_all_that_is_told(tmp_path: Path) -> None:
     missing = f"{tmp_path}/config:{tmp_path}/another"
 
