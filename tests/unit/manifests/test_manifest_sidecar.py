@@ -21,6 +21,7 @@ from tests.manifests import (
     settings,
     variables,
 )
+from tests.pages import Page
 from trigger.transport.kubernetes import COMMAND, CONTAINER
 
 VALUES: Document = yaml.safe_load((MANIFESTS / "helm-values.yaml").read_text())
@@ -44,6 +45,20 @@ def test_the_sidecar_shares_the_request_volume_and_tells_the_daemon_of_the_pod_s
     assert not {"readinessProbe", "startupProbe", "livenessProbe"} & set(sidecar)
     # A volume over its limit takes the pod with it, and Neo4j in it.
     assert all("sizeLimit" not in volume["emptyDir"] for volume in pod["volumes"])
+
+
+def test_what_the_readme_says_that_a_server_has_to_be_like_is_what_the_component_takes_it_for() -> None:
+    [pod] = [each for each in pod_specs(overlay("single")) if len(containers(each)) > 1]
+    sidecar, [neo4j] = sidecar_of(pod), pod["containers"]
+    [data] = [each for each in sidecar["volumeMounts"] if each["mountPath"] == "/data"]
+
+    told = Page(MANIFESTS / "README.md").text.split("* **The component wants**", 1)[1].split("\n* ", 1)[0]
+
+    assert f"container called `{neo4j['name']}`" in told
+    assert f"volume called `{data['name']}`" in told
+    assert "subPath" not in data
+    assert "`/data` without a sub-path" in " ".join(told.split())
+    assert f"user {sidecar['securityContext']['runAsUser']}" in told
 
 
 def test_the_sidecar_has_nothing_of_a_token_whatever_the_pod_has() -> None:
