@@ -8,6 +8,7 @@ import yaml
 
 from shared.durations import parse_duration
 from shared.errors import ERRORS
+from sidecar.settings import documented
 from tests.manifests import (
     MANIFESTS,
     Document,
@@ -53,6 +54,20 @@ def test_what_a_job_sets_is_what_the_command_takes(objects: list[Document], monk
             )
         assert context.params["path"]
         assert spec["activeDeadlineSeconds"] > context.params["timeout"]
+
+
+def test_by_the_readme_s_patches_a_job_waits_as_long_as_the_sidecar_lets_a_backup_run(tmp_path: Path) -> None:
+    [shown] = [block for block in Page(MANIFESTS / "README.md").blocks("yaml") if "activeDeadlineSeconds" in block]
+    above = "../" * len(tmp_path.parts[1:]) + str(MANIFESTS).lstrip("/")
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{above}/overlays/single]\n{shown}")
+    [longest] = [each.default.strip("`") for each in documented() if each.variable == "NEO4J_BACKUP_TIMEOUT"]
+
+    objects = kustomize(tmp_path)
+
+    assert len(job_specs(objects)) == 3
+    for spec in job_specs(objects).values():
+        waits = parse_duration(settings(objects, spec)["NEO4J_BACKUP_TRIGGER_TIMEOUT"])
+        assert parse_duration(longest) <= waits < spec["activeDeadlineSeconds"]
 
 
 def test_a_job_s_tries_outlast_a_pod_that_takes_its_whole_grace_period_to_go(objects: list[Document]) -> None:
