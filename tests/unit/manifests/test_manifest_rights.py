@@ -1,10 +1,13 @@
 """Who may do what by the manifests: the trigger's account, its tokens, and the policies beside it."""
 
+import re
+
+import pytest
 import yaml
 
-from shared.wire import Verb
+from shared.wire import Verb, is_request_name
 from tests.manifests import MANIFESTS, OVERLAYS, Document, job_specs, names, of_kind, overlay
-from trigger.transport.kubernetes import CONTAINER
+from trigger.transport.kubernetes import COMMAND, CONTAINER
 
 
 def test_the_trigger_may_read_pods_and_exec_in_them_and_nothing_else(objects: list[Document]) -> None:
@@ -53,6 +56,18 @@ def test_the_exec_policy_knows_each_courier_but_drain_and_no_name_of_an_overlay(
     assert policy["spec"]["failurePolicy"] == "Fail"
     assert binding["spec"]["validationActions"] == ["Deny"]
     assert "shop" not in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a", "x" * 128, f"{'x' * 128}~3", "A.b_c-1~2", "x" * 140, "-x", "--help", ".x", "~2", "a b", "a/b", "é", ""],
+)
+def test_the_exec_policy_lets_through_the_names_that_a_courier_takes_and_no_other_word(name: str) -> None:
+    [policy] = of_kind(overlay("restricted"), "ValidatingAdmissionPolicy")
+    [pattern] = re.findall(r"matches\('\^(.*)\$'\)", _expressions(policy))
+
+    assert (re.fullmatch(pattern, name) is not None) == is_request_name(name)
+    assert all(re.fullmatch(pattern, word) for word in (*Verb, *COMMAND))
 
 
 def test_every_account_carries_the_label_that_the_exec_policy_looks_for(objects: list[Document]) -> None:
