@@ -1,0 +1,40 @@
+"""Somebody removes files of the sidecar's own under it: who owns the volume stays clear, and couriers are answered."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.serving import failed_folder, serving
+from tests.rig import Rig, wait_for
+
+STANDS_BY = "another sidecar holds the lock: standing by"
+BEGINS_AGAIN = "the request folder is gone; beginning again"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        yield rig
+        assert "defect" not in rig.log.read_text()
+
+
+def test_a_lock_that_is_removed_gives_the_volume_to_no_second_sidecar_while_the_first_one_lives(rig: Rig) -> None:
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "end"}, "ignore_sigterm"])
+    rig.submit("runs")
+    rig.wait_for_output("Finished artifact creation")
+    rig.set_knobs()
+    rig.submit("waits")
+    rig.start(ready=False)
+    rig.wait_for_output(STANDS_BY)
+
+    (rig.requests / "sidecar.lock").unlink()
+    ended = rig.wait_for_end("runs")
+    wait_for(lambda: rig.log.read_text().count(BEGINS_AGAIN) >= 2, 60)
+    waited = rig.wait_for_end("waits")
+
+    assert rig.document("runs") == ended, "a final document never changes"
+    assert (waited["state"], len(rig.invocations())) == ("succeeded", 2), "nothing runs twice"
+    assert rig.artifacts() == [waited["results"][0]["artifact"]], "and nobody set it aside"
+    assert len(failed_folder(rig)) == 1
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 30)
