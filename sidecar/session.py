@@ -71,7 +71,7 @@ class Session:
         hints = Hints(self._volume.path, self._hint.set)
         try:
             await listener.open()
-            await self._serve(hints)
+            await self._serve(hints, listener)
         finally:
             hints.close()
             await listener.close()
@@ -126,10 +126,10 @@ class Session:
         if self._job is not None and document.cancel_requested and self._job.name == document.id:
             self._job.cancel()
 
-    async def _serve(self, hints: Hints) -> None:
+    async def _serve(self, hints: Hints, listener: Listener) -> None:
         log.info("the sidecar is ready", extra={"folder": self._volume.path})
         work = asyncio.create_task(self._work())
-        look = asyncio.create_task(self._look_after(hints))
+        look = asyncio.create_task(self._look_after(hints, listener))
         stopped = asyncio.create_task(self._stopping.wait())
         try:
             done, _ = await asyncio.wait({work, look, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -165,10 +165,14 @@ class Session:
             self._sweep()
             give_back()
 
-    async def _look_after(self, hints: Hints) -> None:
+    async def _look_after(self, hints: Hints, listener: Listener) -> None:
         while True:
             self._hint.clear()
             self._volume.check()
+            try:
+                await listener.open()
+            except OSError as error:
+                log.error("the sidecar's socket is gone and can't be made anew yet", extra={"error": str(error)})
             self._watched = hints.ensure()
             wait = LOOK_SECONDS if self._watched else UNWATCHED_LOOK_SECONDS
             if not self._intake.draining:

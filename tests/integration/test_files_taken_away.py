@@ -38,3 +38,21 @@ def test_a_lock_that_is_removed_gives_the_volume_to_no_second_sidecar_while_the_
     assert rig.artifacts() == [waited["results"][0]["artifact"]], "and nobody set it aside"
     assert len(failed_folder(rig)) == 1
     wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 30)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_socket_that_is_taken_away_is_made_anew_and_ends_no_run(rig: Rig, how: str) -> None:
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "end"}])
+    rig.submit("runs")
+    rig.wait_for_output("Finished artifact creation")
+    sidecar_socket = rig.requests / "sidecar.sock"
+
+    sidecar_socket.unlink()
+    if how == "replaced":
+        sidecar_socket.touch()
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 60)
+
+    assert sidecar_socket.stat().st_mode & 0o777 == 0o600
+    assert rig.lines("get", "runs")[0]["status"]["state"] == "running"
+    rig.lines("cancel", "runs")
+    assert rig.wait_for_end("runs")["state"] == "cancelled"
