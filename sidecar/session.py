@@ -35,13 +35,16 @@ log = logging.getLogger("sidecar.session")
 class Session:
     """Owns a volume while its lock is held. ``run`` ends by ``stop``, or raises VolumeLost."""
 
-    def __init__(self, volume: Volume, parts: Parts) -> None:
+    def __init__(self, volume: Volume, parts: Parts, *, drained: bool = False) -> None:
+        """``drained`` says that this daemon was drained before, and starts nothing on this volume either."""
+        self.drained = drained
         self._volume = volume
         self._parts = parts
         self._records = Records(volume)
         # With wrong settings nothing runs, and which roots were meant isn't known: each request's end tells that.
         check = _no_check if parts.loaded.problems else Acceptance(parts.settings).check
         self._intake = Intake(self._records, parts.clock, check)
+        self._intake.draining = drained
         self._mailbox = Mailbox(volume, parts.clock, self._deliver)
         self._job: Job | None = None
         self._idle = asyncio.Event()
@@ -111,7 +114,7 @@ class Session:
 
     async def drain(self) -> None:
         """Start nothing more until a restart and end what runs; returns when no process of it is left."""
-        self._intake.draining = True
+        self.drained = self._intake.draining = True
         log.info("draining: nothing more is started until a restart")
         self._interrupt("the sidecar was drained")
         await self._idle.wait()

@@ -56,3 +56,16 @@ def test_a_socket_that_is_taken_away_is_made_anew_and_ends_no_run(rig: Rig, how:
     assert rig.lines("get", "runs")[0]["status"]["state"] == "running"
     rig.lines("cancel", "runs")
     assert rig.wait_for_end("runs")["state"] == "cancelled"
+
+
+def test_a_sidecar_that_was_drained_starts_nothing_on_a_new_folder_either(rig: Rig) -> None:
+    rig.lines("drain")
+    rig.remove_requests()
+    rig.requests.mkdir()
+    rig.wait_for_output(BEGINS_AGAIN, 60)
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 30)
+
+    refused = rig.submit("after")
+
+    assert (refused["error"]["code"], refused["error"].get("drained")) == ("sidecar_busy", True)
+    assert rig.invocations() == []
