@@ -73,7 +73,7 @@ class Session:
         listener = Listener(self._volume, answers.answer)
         hints = Hints(self._volume.path, self._hint.set)
         try:
-            await listener.open()
+            await self._listen(listener)
             await self._serve(hints, listener)
         finally:
             hints.close()
@@ -172,10 +172,7 @@ class Session:
         while True:
             self._hint.clear()
             self._volume.check()
-            try:
-                await listener.open()
-            except OSError as error:
-                log.error("the sidecar's socket is gone and can't be made anew yet", extra={"error": str(error)})
+            await self._listen(listener)
             self._watched = hints.ensure()
             wait = LOOK_SECONDS if self._watched else UNWATCHED_LOOK_SECONDS
             if not self._intake.draining:
@@ -183,6 +180,13 @@ class Session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._hint.wait()
+
+    async def _listen(self, listener: Listener) -> None:
+        """Have the socket in its place; the mailbox goes on without it."""
+        try:
+            await listener.open()
+        except OSError as error:
+            log.error("the sidecar's socket can't be made yet; trying again", extra={"error": str(error)})
 
     def _look(self) -> float:
         try:

@@ -69,3 +69,16 @@ def test_a_sidecar_that_was_drained_starts_nothing_on_a_new_folder_either(rig: R
 
     assert (refused["error"]["code"], refused["error"].get("drained")) == ("sidecar_busy", True)
     assert rig.invocations() == []
+
+
+def test_something_else_in_the_socket_s_place_keeps_nobody_from_the_mailbox(rig: Rig) -> None:
+    rig.stop(rig.daemons[-1])
+    (rig.requests / "sidecar.sock").mkdir()
+    rig.start(ready=False)
+    rig.wait_for_output("the sidecar's socket can't be made yet")
+
+    rig.post("posted")
+
+    assert rig.wait_for_end("posted")["state"] == "succeeded"
+    (rig.requests / "sidecar.sock").rmdir()
+    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 60)
