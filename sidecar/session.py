@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from shared.errors import TransportError
 from shared.lifecycle import State
 from shared.protocol import BackupRequest, Progress
 from shared.text import printable
@@ -29,6 +31,9 @@ from sidecar.volume import STATUS, Volume, VolumeLost
 LOOK_SECONDS = 30.0
 UNWATCHED_LOOK_SECONDS = 2.0
 COPY_SECONDS = 0.05
+_TELL_SECONDS = 2.0
+_RECOVERING = "the sidecar lives, and is still ending what an earlier one left"
+_ASK_AGAIN = "Ask again in a minute; where that doesn't help, see how the volumes of its backups are."
 log = logging.getLogger("sidecar.session")
 
 
@@ -88,7 +93,8 @@ class Session:
         async with AsyncExitStack() as answering:
             while not self._stopping.is_set():
                 try:
-                    await recover(self._volume, self._records, self._parts)
+                    async with _saying_so(self._volume):
+                        await recover(self._volume, self._records, self._parts)
                 except (OSError, RecordUnreadable) as error:
                     self._volume.check()
                     if not told:
@@ -257,6 +263,23 @@ class Session:
             document.state is State.RUNNING and same_path(document.backup_request().path, path)
             for document in self._records.under_way()
         )
+
+
+@asynccontextmanager
+async def _saying_so(volume: Volume) -> AsyncIterator[None]:
+    """Answer whoever asks where a recovery takes long, such as on a volume that hangs: nobody else would."""
+
+    async def say() -> None:
+        await asyncio.sleep(_TELL_SECONDS)
+        async with refusing(volume, TransportError(_RECOVERING, hint=_ASK_AGAIN)):
+            await asyncio.Event().wait()
+
+    saying = asyncio.create_task(say())
+    try:
+        yield
+    finally:
+        saying.cancel()
+        await asyncio.gather(saying, return_exceptions=True)
 
 
 def _no_check(request: BackupRequest) -> None:

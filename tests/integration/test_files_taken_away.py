@@ -37,7 +37,7 @@ def test_a_lock_that_is_removed_gives_the_volume_to_no_second_sidecar_while_the_
     assert (waited["state"], len(rig.invocations())) == ("succeeded", 2), "nothing runs twice"
     assert rig.artifacts() == [waited["results"][0]["artifact"]], "and nobody set it aside"
     assert len(failed_folder(rig)) == 1
-    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 30)
+    wait_for(lambda: rig.ask("probe").returncode == 0, 30)
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
@@ -50,7 +50,7 @@ def test_a_socket_that_is_taken_away_is_made_anew_and_ends_no_run(rig: Rig, how:
     sidecar_socket.unlink()
     if how == "replaced":
         sidecar_socket.touch()
-    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 60)
+    wait_for(lambda: rig.ask("probe").returncode == 0, 60)
 
     assert sidecar_socket.stat().st_mode & 0o777 == 0o600
     assert rig.lines("get", "runs")[0]["status"]["state"] == "running"
@@ -63,7 +63,7 @@ def test_a_sidecar_that_was_drained_starts_nothing_on_a_new_folder_either(rig: R
     rig.remove_requests()
     rig.requests.mkdir()
     rig.wait_for_output(BEGINS_AGAIN, 60)
-    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 30)
+    wait_for(lambda: rig.ask("probe").returncode == 0, 30)
 
     refused = rig.submit("after")
 
@@ -81,4 +81,4 @@ def test_something_else_in_the_socket_s_place_keeps_nobody_from_the_mailbox(rig:
 
     assert rig.wait_for_end("posted")["state"] == "succeeded"
     (rig.requests / "sidecar.sock").rmdir()
-    wait_for(lambda: rig.lines("probe")[-1] == {"end": {"exit_code": 0}}, 60)
+    wait_for(lambda: rig.ask("probe").returncode == 0, 60)
