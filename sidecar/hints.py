@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
     FileClosedEvent,
     FileCreatedEvent,
@@ -29,6 +30,8 @@ _ASKED: list[type[FileSystemEvent]] = [
     FileClosedEvent,
     FileMovedEvent,
     FileDeletedEvent,
+    # A folder in the mailbox's place is refused at once.
+    DirCreatedEvent,
     DirDeletedEvent,
 ]
 _AGAIN_SECONDS = 60.0
