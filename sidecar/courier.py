@@ -86,9 +86,23 @@ def _connect(folder: str) -> socket.socket:
                 raise TransportError(f"no sidecar is running on {folder}", hint=_RESTARTED) from None
             raise TransportError(f"the sidecar's socket can't be reached: {error.strerror}", hint=_UID) from None
         else:
+            _check_peer(connection)
             # A line may be longer than what the socket holds until somebody reads it.
             connection.settimeout(SILENCE_SECONDS)
             return connection
+
+
+def _check_peer(connection: socket.socket) -> None:
+    """Talk to nobody else: whoever may write the folder may put a socket of their own in the place of ours."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    listens, us = int.from_bytes(credentials[4:8], sys.byteorder), os.geteuid()
+    # The socket is for its own user and root.
+    if us not in (0, listens):
+        connection.close()
+        raise TransportError(
+            f"what listens at {SOCKET} is not the sidecar: it is of user {listens}, and the sidecar of user {us}",
+            hint="Somebody has put it there; see who may write the request folder.",
+        )
 
 
 def _print_answer(connection: socket.socket, *, ends_with_input: bool) -> int:

@@ -41,6 +41,7 @@ class _Daemon:
         self._parts = parts
         self._stopping = asyncio.Event()
         self._session: Session | None = None
+        self._drained = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -72,7 +73,7 @@ class _Daemon:
         try:
             if not await self._lock(volume):
                 return
-            self._session = Session(volume, self._parts)
+            self._session = Session(volume, self._parts, drained=self._drained)
             if not self._stopping.is_set():
                 await self._session.run()
         except VolumeLost as lost:
@@ -81,6 +82,8 @@ class _Daemon:
             log.exception("serving the request volume ended with a defect; beginning again")
             await self._pause(_OPEN_SECONDS)
         finally:
+            if self._session is not None:
+                self._drained = self._session.drained
             self._session = None
             volume.close()
 

@@ -11,8 +11,9 @@ from shared.protocol import BackupRequest, Result, Status
 from sidecar.clock import Moment
 
 LAST_ATTEMPT = 3
-# Far below what JSON's readers hold: whatever a stranger has put there, ours can be counted on from it.
-_Ordinal = Annotated[int, Field(ge=0, le=1 << 53)]
+HIGHEST = 1 << 53
+"""Of numbers and revisions: what each of JSON's readers holds, and what nobody counts to who wasn't sent there."""
+_Ordinal = Annotated[int, Field(ge=0, le=HIGHEST)]
 _OWN_KEYS = frozenset({"number", "revision", "word", "taken", "attempt", "accepted_boot", "accepted_seconds"})
 _ALWAYS = {
     "schema",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
     FileClosedEvent,
     FileCreatedEvent,
@@ -19,6 +20,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+from shared.wire import SOCKET
 from sidecar.volume import LOCK, MAILBOX
 
 # inotify tells only what is asked for: our own documents cost no wake-up.
@@ -28,6 +30,8 @@ _ASKED: list[type[FileSystemEvent]] = [
     FileClosedEvent,
     FileMovedEvent,
     FileDeletedEvent,
+    # A folder in the mailbox's place is refused at once.
+    DirCreatedEvent,
     DirDeletedEvent,
 ]
 _AGAIN_SECONDS = 60.0
@@ -38,17 +42,16 @@ log = logging.getLogger("sidecar.hints")
 
 
 class _Filter(FileSystemEventHandler):
-    """Passes on what concerns the mailbox and the folder itself, in watchdog's thread; must never raise."""
+    """Passes on what concerns the mailbox, our files and the folder, in watchdog's thread; must never raise."""
 
     def __init__(self, folder: str, tell: Callable[[], None]) -> None:
         self._mailbox = os.path.join(folder, MAILBOX)
-        self._lock = os.path.join(folder, LOCK)
-        self._folder = folder
+        self._ours = (folder, os.path.join(folder, LOCK), os.path.join(folder, SOCKET))
         self._tell = tell
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass a hint on; an exception here would kill watchdog's dispatcher for ever."""
-        gone = event.event_type == "deleted" and event.src_path in (self._lock, self._folder)
+        gone = event.event_type == "deleted" and event.src_path in self._ours
         if gone or self._mailbox in (event.src_path, event.dest_path):
             try:
                 self._tell()

@@ -34,29 +34,59 @@ class Listener:
         self._volume = volume
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._bound: tuple[int, int] | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Bind and listen; the name appears when a connection is taken, and a dead daemon's socket goes."""
+        """Bind and listen, also where somebody has removed or replaced our socket; nothing where it is in its place.
+
+        The name appears when a connection is taken, and a dead daemon's socket goes. Raises OSError.
+        """
+        if self._bound is not None and self._bound == self._identity(SOCKET):
+            return
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         temporary = temporary_name()
-        # A socket's path is short; through the held folder it always fits.
-        listening.bind(f"/proc/self/fd/{self._volume.root}/{temporary}")
-        os.chmod(temporary, 0o600, dir_fd=self._volume.root)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening, backlog=BACKLOG, limit=ASK_LIMIT)
-        os.rename(temporary, SOCKET, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
+        try:
+            # A socket's path is short; through the held folder it always fits.
+            listening.bind(f"/proc/self/fd/{self._volume.root}/{temporary}")
+            os.chmod(temporary, 0o600, dir_fd=self._volume.root)
+            bound = self._identity(temporary)
+            server = await asyncio.start_unix_server(self._serve, sock=listening, backlog=BACKLOG, limit=ASK_LIMIT)
+        except BaseException:
+            listening.close()
+            self._unlink(temporary)
+            raise
+        try:
+            os.rename(temporary, SOCKET, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
+        except BaseException:
+            server.close()
+            self._unlink(temporary)
+            raise
+        if self._server is not None:
+            self._server.close()
+        self._server, self._bound = server, bound
 
     async def close(self) -> None:
         """Take no more, give those who wait a moment to hear the end, and let go."""
         if self._server is not None:
             self._server.close()
-            with contextlib.suppress(OSError):
-                os.unlink(SOCKET, dir_fd=self._volume.root)
+            self._unlink(SOCKET)
         if self._talks:
             _, slow = await asyncio.wait(self._talks, timeout=FLUSH_SECONDS)
             for talk in slow:
                 talk.cancel()
             await asyncio.gather(*slow, return_exceptions=True)
+
+    def _identity(self, name: str) -> tuple[int, int] | None:
+        try:
+            found = os.stat(name, dir_fd=self._volume.root, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _unlink(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self._volume.root)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.current_task()

@@ -50,13 +50,13 @@ def same_path(one: str, other: str) -> bool:
     return _components(one) == _components(other)
 
 
-def check_target(path: str, roots: Sequence[str]) -> None:
-    """Refuse a target that can't be one, as it is written and as far as its folders exist.
+def check_target(path: str, roots: Sequence[str], *, look: bool = True) -> None:
+    """Refuse a target that can't be one, as it is written and, with a ``look`` at the disk, as far as it is there.
 
     A look in passing, for an early answer: ``open_target`` is what holds. The root itself may be a link.
     Raises ``RequestRejected``.
     """
-    problem = lexical_problem(path, roots) or _existing_problem(path, roots)
+    problem = lexical_problem(path, roots) or (_existing_problem(path, roots) if look else None)
     if problem:
         raise RequestRejected(
             f"the path {path[:_MAX_NAME]!r} can't be a backup's target: {problem}",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shared.errors import InternalError, TransportError
 from shared.lifecycle import State, may_follow
 from shared.wire import WireError, decode, is_request_name
-from sidecar.document import LAST_ATTEMPT, Document
+from sidecar.document import HIGHEST, LAST_ATTEMPT, Document
 from sidecar.files import NotAFile, Unflushed, flush_names, read_bounded, write_whole
 from sidecar.volume import Volume
 
@@ -110,7 +110,7 @@ class Records:
     def next_number(self) -> int:
         """Give the number that puts a new request at the queue's end."""
         number = self._next_number
-        self._next_number += 1
+        self._next_number = _after(number)
         return number
 
     def get(self, name: str) -> Document | None:
@@ -244,8 +244,8 @@ class Records:
         return document if document.id == name and is_request_name(name) else None
 
     def _hold(self, document: Document) -> None:
-        self._next_number = max(self._next_number, document.number + 1)
-        self._next_revision = max(self._next_revision, document.revision + 1)
+        self._next_number = max(self._next_number, _after(document.number))
+        self._next_revision = max(self._next_revision, _after(document.revision))
         if self._newest is None or document.revision > self._newest[0]:
             self._newest = (document.revision, document.id)
         if document.final:
@@ -259,6 +259,11 @@ class Records:
 def attempt_name(request: str, attempt: int) -> str:
     """Give the name of an attempt: the id itself for the first, then ``<id>~2`` and ``<id>~3``."""
     return request if attempt == 1 else f"{request}~{attempt}"
+
+
+def _after(ordinal: int) -> int:
+    """Give the next number or revision; at the end of all, where only a forged one leads, there are equal ones."""
+    return min(ordinal + 1, HIGHEST)
 
 
 def _of(entries: dict[str, Entry], *, rejected: bool) -> list[tuple[str, Entry]]:

@@ -1,5 +1,6 @@
 """What a daemon finds at its start: a run that died with the one before, and requests that it left running."""
 
+import asyncio
 import logging
 import os
 
@@ -15,6 +16,8 @@ from sidecar.run_record import NoRecord, RunRecord
 from sidecar.threads import in_thread
 from sidecar.volume import Volume
 
+TIDY_SECONDS = 120.0
+"""How long a target may take to be tidied: a volume that hangs must not keep the requests' ends from being told."""
 _SAYS_NOTHING = (
     "run.json says nothing of it, so that what it left was not set aside: see whether a neo4j-admin still runs, "
     "and have `neo4j-backup check --path` look at the target"
@@ -43,7 +46,7 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
             said = (f"processes {', '.join(map(str, left))} of it can't be ended: they wait for a disk",)
         # Whoever may write the volume may have put the record there: only a document of ours makes it true.
         if _is_under_way(records, record):
-            said += await in_thread(lambda: clean_up(record, parts.settings.allowed_roots))
+            said += await _tidied(record, parts)
         log.warning(
             "an earlier sidecar died during a run", extra={"id": record.id, "database": record.database, "done": said}
         )
@@ -53,6 +56,12 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
             records.publish(_ended(document, notes, parts))
     if record is not None or nothing is not None:
         RunRecord.remove(volume)
+
+
+async def _tidied(record: RunRecord, parts: Parts) -> tuple[str, ...]:
+    tidying = in_thread(lambda: clean_up(record, parts.settings.allowed_roots))
+    done, _ = await asyncio.wait({tidying}, timeout=TIDY_SECONDS)
+    return tidying.result() if done else (f"{record.target} doesn't answer and was not tidied",)
 
 
 def _is_under_way(records: Records, record: RunRecord) -> bool:

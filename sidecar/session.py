@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from shared.errors import TransportError
 from shared.lifecycle import State
 from shared.protocol import BackupRequest, Progress
 from shared.text import printable
@@ -29,19 +31,25 @@ from sidecar.volume import STATUS, Volume, VolumeLost
 LOOK_SECONDS = 30.0
 UNWATCHED_LOOK_SECONDS = 2.0
 COPY_SECONDS = 0.05
+_TELL_SECONDS = 2.0
+_RECOVERING = "the sidecar lives, and is still ending what an earlier one left"
+_ASK_AGAIN = "Ask again in a minute; where that doesn't help, see how the volumes of its backups are."
 log = logging.getLogger("sidecar.session")
 
 
 class Session:
     """Owns a volume while its lock is held. ``run`` ends by ``stop``, or raises VolumeLost."""
 
-    def __init__(self, volume: Volume, parts: Parts) -> None:
+    def __init__(self, volume: Volume, parts: Parts, *, drained: bool = False) -> None:
+        """``drained`` says that this daemon was drained before, and starts nothing on this volume either."""
+        self.drained = drained
         self._volume = volume
         self._parts = parts
         self._records = Records(volume)
         # With wrong settings nothing runs, and which roots were meant isn't known: each request's end tells that.
         check = _no_check if parts.loaded.problems else Acceptance(parts.settings).check
         self._intake = Intake(self._records, parts.clock, check)
+        self._intake.draining = drained
         self._mailbox = Mailbox(volume, parts.clock, self._deliver)
         self._job: Job | None = None
         self._idle = asyncio.Event()
@@ -70,8 +78,8 @@ class Session:
         listener = Listener(self._volume, answers.answer)
         hints = Hints(self._volume.path, self._hint.set)
         try:
-            await listener.open()
-            await self._serve(hints)
+            await self._listen(listener)
+            await self._serve(hints, listener)
         finally:
             hints.close()
             await listener.close()
@@ -85,7 +93,8 @@ class Session:
         async with AsyncExitStack() as answering:
             while not self._stopping.is_set():
                 try:
-                    await recover(self._volume, self._records, self._parts)
+                    async with _saying_so(self._volume):
+                        await recover(self._volume, self._records, self._parts)
                 except (OSError, RecordUnreadable) as error:
                     self._volume.check()
                     if not told:
@@ -111,7 +120,7 @@ class Session:
 
     async def drain(self) -> None:
         """Start nothing more until a restart and end what runs; returns when no process of it is left."""
-        self._intake.draining = True
+        self.drained = self._intake.draining = True
         log.info("draining: nothing more is started until a restart")
         self._interrupt("the sidecar was drained")
         await self._idle.wait()
@@ -126,10 +135,10 @@ class Session:
         if self._job is not None and document.cancel_requested and self._job.name == document.id:
             self._job.cancel()
 
-    async def _serve(self, hints: Hints) -> None:
+    async def _serve(self, hints: Hints, listener: Listener) -> None:
         log.info("the sidecar is ready", extra={"folder": self._volume.path})
         work = asyncio.create_task(self._work())
-        look = asyncio.create_task(self._look_after(hints))
+        look = asyncio.create_task(self._look_after(hints, listener))
         stopped = asyncio.create_task(self._stopping.wait())
         try:
             done, _ = await asyncio.wait({work, look, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -165,10 +174,11 @@ class Session:
             self._sweep()
             give_back()
 
-    async def _look_after(self, hints: Hints) -> None:
+    async def _look_after(self, hints: Hints, listener: Listener) -> None:
         while True:
             self._hint.clear()
             self._volume.check()
+            await self._listen(listener)
             self._watched = hints.ensure()
             wait = LOOK_SECONDS if self._watched else UNWATCHED_LOOK_SECONDS
             if not self._intake.draining:
@@ -176,6 +186,13 @@ class Session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._hint.wait()
+
+    async def _listen(self, listener: Listener) -> None:
+        """Have the socket in its place; the mailbox goes on without it."""
+        try:
+            await listener.open()
+        except OSError as error:
+            log.error("the sidecar's socket can't be made yet; trying again", extra={"error": str(error)})
 
     def _look(self) -> float:
         try:
@@ -246,6 +263,23 @@ class Session:
             document.state is State.RUNNING and same_path(document.backup_request().path, path)
             for document in self._records.under_way()
         )
+
+
+@asynccontextmanager
+async def _saying_so(volume: Volume) -> AsyncIterator[None]:
+    """Answer whoever asks where a recovery takes long, such as on a volume that hangs: nobody else would."""
+
+    async def say() -> None:
+        await asyncio.sleep(_TELL_SECONDS)
+        async with refusing(volume, TransportError(_RECOVERING, hint=_ASK_AGAIN)):
+            await asyncio.Event().wait()
+
+    saying = asyncio.create_task(say())
+    try:
+        yield
+    finally:
+        saying.cancel()
+        await asyncio.gather(saying, return_exceptions=True)
 
 
 def _no_check(request: BackupRequest) -> None:

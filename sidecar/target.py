@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from shared.errors import ConfigurationError
+from shared.errors import BackupError, ConfigurationError
 from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
 from sidecar.artifact_names import is_of, parse_name
 from sidecar.body import check_body
@@ -185,14 +185,35 @@ def open_target(path: str, roots: Sequence[str], *, create: bool) -> Target:
     at, folders = _split(path, roots)
     descriptor = open_root(at, create=create)
     try:
+        if create:
+            _keep_root(at)
         for folder in folders:
             at = os.path.join(at, folder)
             parent, descriptor = descriptor, enter(descriptor, folder, at, create=create)
-            os.close(parent)
+            try:
+                if create:
+                    # Also where it was found: who made it may have died before this, and a power cut would take
+                    # all that is put into it.
+                    flush(parent)
+            finally:
+                os.close(parent)
+    except OSError as error:
+        os.close(descriptor)
+        raise explained(error, at, "write to") from error
     except BaseException:
         os.close(descriptor)
         raise
     return Target(path, descriptor)
+
+
+def _keep_root(path: str) -> None:
+    """Have the disk keep the name of a root, as far as we may: mostly a volume is mounted there."""
+    with suppress(BackupError, OSError):
+        above = open_root(os.path.dirname(path.rstrip("/")) or "/", create=False)
+        try:
+            flush(above)
+        finally:
+            os.close(above)
 
 
 def open_nearest(path: str, roots: Sequence[str]) -> Target:

@@ -47,12 +47,26 @@ class Volume:
             raise
 
     def try_lock(self) -> bool:
-        """Take the lock where it is free; it is held until this process ends or closes the volume."""
+        """Take the lock where it is free; it is held until this process ends or closes the volume.
+
+        The folder itself is locked with it: whoever removes the lock file takes the volume from no daemon that lives.
+        """
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock_folder()
         except BlockingIOError:
+            fcntl.flock(self.lock, fcntl.LOCK_UN)
             return False
         return True
+
+    def _lock_folder(self) -> None:
+        try:
+            fcntl.flock(self.root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            # NFS locks no folder: there the file has to do.
+            return
 
     def check(self) -> None:
         """Raise VolumeLost unless path and lock file are still those that were opened."""

@@ -1,5 +1,6 @@
 """Small file systems for one test: full, read-only or gone at will; they need root and the right to mount."""
 
+import ctypes
 import os
 import subprocess
 from collections.abc import Iterator
@@ -45,6 +46,27 @@ def hanging(folder: Path) -> Iterator[None]:
         yield
     finally:
         assert _run("fsfreeze", "--unfreeze", folder)
+
+
+@contextmanager
+def a_dead_volume(folder: Path) -> Iterator[Path]:
+    """Mount a file system on ``folder`` whose server never answers: whoever even looks below it waits until the end."""
+    folder.mkdir(exist_ok=True)
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        pytest.skip("needs /dev/fuse")
+    try:
+        options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+        if ctypes.CDLL(None).mount(b"none", bytes(folder), b"fuse", 0, options.encode()) != 0:
+            pytest.skip("needs the right to mount a file system")
+        try:
+            yield folder
+        finally:
+            assert _run("umount", "--lazy", folder)
+    finally:
+        # With its server gone, those who wait are told an error.
+        os.close(server)
 
 
 def remount(folder: Path, how: str) -> None:

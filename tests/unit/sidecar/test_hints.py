@@ -48,6 +48,15 @@ def test_a_change_of_the_mailbox_is_told_and_of_other_files_is_not(tmp_path: Pat
     in_loop(act, tmp_path)
 
 
+def test_a_folder_in_the_mailbox_s_place_is_told(tmp_path: Path) -> None:
+    async def act(hints: Hints, told: asyncio.Event) -> None:
+        assert hints.ensure()
+        (tmp_path / "backup.request").mkdir()
+        await asyncio.wait_for(told.wait(), 5)
+
+    in_loop(act, tmp_path)
+
+
 def test_a_folder_that_is_deleted_and_made_again_is_watched_again(tmp_path: Path) -> None:
     folder = tmp_path / "requests"
     folder.mkdir()

@@ -9,7 +9,7 @@ from shared.errors import InternalError
 from shared.lifecycle import FINAL, State, may_follow
 from shared.wire import encode
 from sidecar import records as records_module
-from sidecar.document import Document
+from sidecar.document import HIGHEST, Document
 from sidecar.files import write_whole
 from sidecar.records import Records
 from sidecar.volume import Volume
@@ -99,6 +99,21 @@ def test_a_document_that_nobody_could_be_told_of_spoils_no_other(volume: Volume,
     assert records.get("forged") is None
     assert encode({"list": [each.public() for each in records.newest_first()]})
     assert reopened(volume).get("next") == published
+
+
+@pytest.mark.parametrize("key", ["number", "revision"])
+@pytest.mark.parametrize("below", [0, 1, 2])
+def test_a_document_that_was_given_the_highest_number_there_is_leaves_room_for_others(
+    volume: Volume, key: str, below: int
+) -> None:
+    forged = json.loads(document("forged", 1).to_json()) | {key: HIGHEST - below}
+    write_whole(volume.status, "forged.json", json.dumps(forged).encode())
+
+    for name in ("one", "two", "three"):
+        conclude(reopened(volume), name)
+
+    last = reopened(volume)
+    assert [last.get(name) is not None for name in ("forged", "one", "two", "three")] == [True] * 4
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "-x", "a b", "nightly~4", "~2"])
