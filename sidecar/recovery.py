@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 
 from shared.errors import BackupError
 from shared.lifecycle import ResultState, State
@@ -59,8 +60,10 @@ async def recover(volume: Volume, records: Records, parts: Parts) -> None:
 
 
 async def _tidied(record: RunRecord, parts: Parts) -> tuple[str, ...]:
-    tidying = in_thread(lambda: clean_up(record, parts.settings.allowed_roots))
+    late = threading.Event()
+    tidying = in_thread(lambda: clean_up(record, parts.settings.allowed_roots, stopped=late.is_set))
     done, _ = await asyncio.wait({tidying}, timeout=TIDY_SECONDS)
+    late.set()
     return tidying.result() if done else (f"{record.target} doesn't answer and was not tidied",)
 
 
