@@ -117,8 +117,10 @@ def test_after_an_end_worth_retrying_the_next_attempt_is_cancelled_before_it_beg
 def test_a_cancel_that_was_answered_is_honoured_after_a_crash(own: Rig) -> None:
     rig = own
     run_until(rig, "crash", stage="receive")
+    copy = rig.requests / "backup.status"
+    wait_for(copy.exists, 10)
     rig.daemons[-1].send_signal(signal.SIGSTOP)
-    (rig.requests / "backup.status").unlink()
+    copy.unlink()
     document = rig.document("crash") or {}
     (rig.requests / "status/crash.json").write_text(json.dumps(document | {"cancel_requested": True}))
 
@@ -126,7 +128,8 @@ def test_a_cancel_that_was_answered_is_honoured_after_a_crash(own: Rig) -> None:
     rig.start()
 
     assert rig.wait_for_end("crash")["state"] == "cancelled"
-    assert json.loads((rig.requests / "backup.status").read_bytes())["id"] == "crash"
+    wait_for(copy.exists, 10)
+    assert json.loads(copy.read_bytes())["id"] == "crash"
 
 
 def test_a_backup_that_was_finished_all_the_same_is_a_success(own: Rig) -> None:

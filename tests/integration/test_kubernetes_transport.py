@@ -45,7 +45,8 @@ def shop(cluster: Access) -> Iterator[str]:
                 "shop-1", {"app": "shop"}, initContainers=[], containers=[{**absent, "name": PROGRAM}]
             ),
         )
-        kube.await_running(namespace, "shop-0")
+        for container in (PROGRAM, "neo4j"):
+            kube.await_running(namespace, "shop-0", container)
         yield namespace
 
 
