@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from shared.wire import Verb, is_request_name
-from tests.manifests import MANIFESTS, OVERLAYS, Document, job_specs, names, of_kind, overlay
+from tests.manifests import MANIFESTS, OVERLAYS, Document, job_specs, names, of_kind, overlay, settings
 from trigger.transport.kubernetes import COMMAND, CONTAINER
 
 
@@ -23,11 +23,20 @@ def test_the_trigger_may_read_pods_and_exec_in_them_and_nothing_else(objects: li
     assert not of_kind(objects, "ClusterRoleBinding")
 
 
-def test_rights_can_be_held_to_the_named_pods() -> None:
-    [role] = of_kind(overlay("resource-names"), "Role")
+@pytest.mark.parametrize("name", ["resource-names", "three-servers"])
+def test_where_a_pod_is_named_the_rights_are_held_to_it(name: str) -> None:
+    objects = overlay(name)
 
-    assert all(rule["resourceNames"] == ["neo4j-0"] for rule in role["rules"])
-    assert "list" not in {verb for rule in role["rules"] for verb in rule["verbs"]}
+    bound = {each["roleRef"]["name"]: each["subjects"][0]["name"] for each in of_kind(objects, "RoleBinding")}
+    pods = {
+        spec["template"]["spec"]["serviceAccountName"]: settings(objects, spec)["NEO4J_BACKUP_TRIGGER_POD"]
+        for spec in job_specs(objects).values()
+    }
+    for role in of_kind(objects, "Role"):
+        account = bound[role["metadata"]["name"]]
+        assert all(rule["resourceNames"] == [pods[account]] for rule in role["rules"])
+        assert "list" not in {verb for rule in role["rules"] for verb in rule["verbs"]}
+    assert len(set(pods.values())) == len(pods)
 
 
 def test_a_binding_binds_the_account_that_the_jobs_run_as(objects: list[Document]) -> None:
@@ -60,7 +69,10 @@ def test_the_exec_policy_knows_each_courier_but_drain_and_no_name_of_an_overlay(
 
 @pytest.mark.parametrize(
     "name",
-    ["a", "x" * 128, f"{'x' * 128}~3", "A.b_c-1~2", "x" * 140, "-x", "--help", ".x", "~2", "a b", "a/b", "é", ""],
+    [
+        *("a", "x" * 128, f"{'x' * 128}~3", "A.b_c-1~2"),
+        *("x" * 129, "x~1", "x~y", "-x", "--help", ".x", "~2", "a b", "a/b", "é", ""),
+    ],
 )
 def test_the_exec_policy_lets_through_the_names_that_a_courier_takes_and_no_other_word(name: str) -> None:
     [policy] = of_kind(overlay("restricted"), "ValidatingAdmissionPolicy")
@@ -68,6 +80,21 @@ def test_the_exec_policy_lets_through_the_names_that_a_courier_takes_and_no_othe
 
     assert (re.fullmatch(pattern, name) is not None) == is_request_name(name)
     assert all(re.fullmatch(pattern, word) for word in (*Verb, *COMMAND))
+
+
+def test_the_binding_s_name_of_its_policy_follows_a_prefix_also_by_an_older_kustomize() -> None:
+    component = MANIFESTS / "components" / "exec-policy"
+    [used] = yaml.safe_load((component / "kustomization.yaml").read_text())["configurations"]
+    [reference] = yaml.safe_load((component / used).read_text())["nameReference"]
+    [policy] = of_kind(overlay("single"), "ValidatingAdmissionPolicy")
+    [binding] = of_kind(overlay("single"), "ValidatingAdmissionPolicyBinding")
+
+    # What tests build with knows it by itself; only the field's path can be checked.
+    assert reference["kind"] == policy["kind"]
+    for field in reference["fieldSpecs"]:
+        assert field["kind"] == binding["kind"]
+        first, second = field["path"].split("/")
+        assert binding[first][second] == policy["metadata"]["name"]
 
 
 def test_every_account_carries_the_label_that_the_exec_policy_looks_for(objects: list[Document]) -> None:
