@@ -26,6 +26,9 @@ from trigger.transport.protocol import Leaving, Misdirected, Replaced, Transport
 
 _REFUSED = (RequestRejected, IdTaken, SidecarBusy, ConfigurationError)
 _QUICK_SECONDS = 10.0
+"""A stream that didn't last so long was cut off."""
+_LONGEST_PAUSE = 5.0
+"""Before the next stream, where one after the other is cut off: an end that comes meanwhile is told so much later."""
 T = TypeVar("T")
 
 
@@ -112,12 +115,15 @@ class Client:
         Raises WaitTimedOut where the timeout is over first, TransportError where the daemon can't be
         reached for too long, and BackupInterrupted where it has forgotten a request that it had.
         """
+        cut_in_a_row = 0
         try:
             while True:
                 began = self._clock.now()
                 match self._reach(lambda: self._watch(request_id)):
                     case _Cut(error):
-                        self._after_cut(error, lasted=self._clock.now() - began)
+                        lasted = self._clock.now() - began
+                        cut_in_a_row = cut_in_a_row + 1 if lasted < _QUICK_SECONDS else 0
+                        self._after_cut(error, cut_in_a_row)
                     case told:
                         return told
         except Overdue:
@@ -258,10 +264,11 @@ class Client:
             raise self._without_status()
         return _Cut(None)
 
-    def _after_cut(self, error: TransportError | None, *, lasted: float) -> None:
-        if error is None and lasted >= _QUICK_SECONDS:
+    def _after_cut(self, error: TransportError | None, in_a_row: int) -> None:
+        if error is None and in_a_row == 0:
             return
-        seconds = 0.2 + secrets.randbelow(800) / 1000
+        longest = min(_LONGEST_PAUSE, 2.0 ** max(0, in_a_row - 1))
+        seconds = 0.2 + (longest - 0.2) * secrets.randbelow(1000) / 1000
         if error is not None:
             self._listener.trouble(error, seconds)
         self._talk.pause(seconds)

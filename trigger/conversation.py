@@ -14,8 +14,11 @@ from trigger.answers import Line, Told, read_error, read_line
 from trigger.clock import Clock
 from trigger.transport.protocol import START_SECONDS, Exchange, Leaving, Misdirected, Silence, Transport
 
-SILENCE_SECONDS = 30.0
-"""The daemon says something at least every 10 s, a courier within 20; without a line for this long it is lost."""
+SILENCE_SECONDS = 25.0
+"""The daemon says something at least every 10 s, a courier within 20; without a line for this long it is lost.
+
+A look at its place comes after that, and what is wrong is promised to be told within 30 s.
+"""
 TICK_SECONDS = 1.0
 ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of one whole answer. A log is 8 MiB, a quarter of an hour of statuses is 180 of them."""

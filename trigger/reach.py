@@ -20,34 +20,42 @@ class Way:
 
     option: str
     belonging: tuple[str, ...]
-    open: Callable[[Values], Transport]
+    open: Callable[[Values, list[str]], Transport]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The way that was chosen; ``flags`` are the options that choose it again."""
+    """The way that was chosen; ``flags`` are the options that choose it again.
+
+    ``befell`` grows by a sentence for each thing that befell the sidecar's place meanwhile.
+    """
 
     transport: Transport
     flags: tuple[str, ...]
+    befell: list[str]
 
 
-def _local(values: Values) -> Transport:
+def _local(values: Values, befell: list[str]) -> Transport:
     from trigger.transport.local import LocalTransport
 
     return LocalTransport(values["local"])
 
 
-def _docker(values: Values) -> Transport:
+def _docker(values: Values, befell: list[str]) -> Transport:
     from trigger.transport.docker import DockerTransport
 
     return DockerTransport(values["docker"])
 
 
-def _kubernetes(values: Values) -> Transport:
+def _kubernetes(values: Values, befell: list[str]) -> Transport:
     from trigger.transport.kubernetes import KubernetesTransport, Target
 
+    def warn(sentence: str) -> None:
+        befell.append(sentence)
+        _tell(sentence)
+
     target = Target(values["pod"], values["selector"], values["namespace"], values["container"])
-    return KubernetesTransport(target, values["context"], tell=_tell)
+    return KubernetesTransport(target, values["context"], tell=_tell, warn=warn)
 
 
 def _tell(sentence: str) -> None:
@@ -88,4 +96,5 @@ def choose(context: click.Context) -> Reach:
             flags += [f"--{name.replace('_', '-')}", str(values[name])]
     # Two ways may share what opens them: what the environment says of the other is not meant.
     others = {other.option: None for other in WAYS if other is not way}
-    return Reach(way.open({**values, **others}), tuple(flags))
+    befell: list[str] = []
+    return Reach(way.open({**values, **others}, befell), tuple(flags), befell)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.errors import BackupError
 from trigger.advice import advised, where
@@ -51,15 +52,24 @@ class Watch:
             return self._leave(interrupted, cancels=cancels)
         except BackupError as error:
             self._progress.close()
+            last = None if self.client.last is None else self._with_what_befell(self.client.last)
             told = advised(error, self.client.standing, self.request_id, self._commands)
-            return tell_error(told, self.output, self.client.last)
+            return tell_error(told, self.output, last)
         finally:
             self._progress.close()
 
     def end(self, told: Told) -> int:
         """Tell a request's end and give its exit code."""
-        tell_status(told, self.output)
+        tell_status(self._with_what_befell(told), self.output)
         return told.status.exit_code or 0
+
+    def _with_what_befell(self, told: Told) -> Told:
+        """Add to the document's warnings what befell the sidecar's place; a person was told when it was seen."""
+        if not self._reach.befell:
+            return told
+        known = told.document.get("warnings")
+        warnings = [*(known if isinstance(known, list) else ()), *self._reach.befell]
+        return replace(told, document={**told.document, "warnings": warnings})
 
     def _leave(self, interrupted: Interrupted, *, cancels: bool) -> int:
         last, there = self.client.last, self.client.standing in (Standing.MAYBE, Standing.YES)

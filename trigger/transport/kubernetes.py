@@ -36,7 +36,7 @@ class Target:
 
 
 class KubernetesTransport:
-    """Runs couriers in ``target``; ``tell`` takes a sentence for a person where there is one to say.
+    """Runs couriers in ``target``; ``tell`` takes a sentence on where that is, ``warn`` one on what befell it.
 
     The pod is looked at before the first exchange, before what begins something, and again only after an exchange
     that went wrong: the API server has others to serve.
@@ -48,11 +48,13 @@ class KubernetesTransport:
         context: str | None = None,
         *,
         tell: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
         command: Sequence[str] = COMMAND,
         find: Callable[[], Access] | None = None,
     ) -> None:
         self._target = target
         self._tell = tell
+        self._warn = warn
         self._command = tuple(command)
         self._find = find or (lambda: open_access(context, os.environ, seconds=self._left()))
         self._opened: Cluster | None = None
@@ -147,6 +149,10 @@ class KubernetesTransport:
         else:
             documents = cluster.pods(target.selector or "", _LISTED)
             found = [read_pod(document, target.container) for document in documents]
+        # Never whichever is ready: attempts and differentials have to meet the same volume.
+        servers = {pod.name: pod for pod in (*found, *(() if self._seen is None else (self._seen,))) if pod.keeps_name}
+        if len(servers) > 1:
+            raise several(list(servers.values()), target.selector or "", place)
         # What has ended may lie there for long after its successor has come.
         match [pod for pod in found if not pod.ended] or found[:1]:
             case [pod]:
@@ -160,7 +166,6 @@ class KubernetesTransport:
                 if begins and going is not None:
                     self._seen = going
                     raise still_leaving(going, target.selector or "", place)
-                # Never whichever is ready: attempts and differentials have to meet the same volume.
                 raise several(living, target.selector or "", place)
 
     def _find_again(self, cluster: "Cluster", reached: Pod) -> Pod:
@@ -185,7 +190,7 @@ class KubernetesTransport:
 
         before = self._pod
         if before is None or before.uid != pod.uid:
-            if self._target.selector is not None:
+            if self._target.selector is not None or self._target.namespace is None:
                 self._tell(taken(pod, self._target.selector, cluster.place))
         elif pod.container and before.container and pod.container.restarts > before.container.restarts:
-            self._tell(restarted(pod, pod.container, cluster.place))
+            self._warn(restarted(pod, pod.container, cluster.place))

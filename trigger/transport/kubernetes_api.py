@@ -75,6 +75,8 @@ class Api:
         target = self._target(pod_path(namespace, pod, "exec"), [*query, *(("command", word) for word in command)])
         stream = ExecStream(enable_multithread=False, skip_utf8_validation=True)
         scheme = "wss" if self.access.tls is not None else "ws"
+        # Before there is a connection to leave open: the token may be one that can't be read.
+        header = [f"{name}: {value}" for name, value in self._headers().items()]
         try:
             stream.connect(  # type: ignore[no-untyped-call]  # the one method of it without types
                 f"{scheme}://{self.access.server.netloc}{target}",
@@ -83,7 +85,7 @@ class Api:
                 suppress_origin=True,
                 # The token goes with it: to nobody but the API server.
                 redirect_limit=0,
-                header=[f"{name}: {value}" for name, value in self._headers().items()],
+                header=header,
             )
         except WebSocketBadStatusException as error:
             raise _refusal(error.status_code, error.status_message or "", error.resp_body or b"") from None

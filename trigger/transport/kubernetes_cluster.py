@@ -37,6 +37,7 @@ class Cluster:
     def __init__(self, find: Callable[[], Access], namespace: str | None, container: str) -> None:
         self._find = find
         self._access = find()
+        self._was_let_in = False
         self._namespace = namespace
         self._container = container
 
@@ -110,14 +111,23 @@ class Cluster:
         return documents, isinstance(metadata, dict) and bool(metadata.get("continue"))
 
     def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
+        passing = self._was_let_in
         try:
             try:
-                return work(Api(self._access, self.until))
+                found = work(Api(self._access, self.until))
             except (Refusal, *FAILURES) as error:
                 if not _is_worth_new_credentials(error):
                     raise
-            self._access = self._find_anew()
-            return work(Api(self._access, self.until))
+                passing = True
+                self._access = self._find()
+                found = work(Api(self._access, self.until))
+            self._was_let_in = True
+            return found
+        except ConfigurationError as error:
+            if not passing:
+                raise
+            # It has worked before, and may again: a token's file is written anew now and then.
+            raise Misdirected(error.message, hint=error.hint) from error
         except Refusal as refusal:
             # The server's own word, and no page of something in between.
             if refusal.status == _NOT_FOUND and refusal.reason == "NotFound":
@@ -125,13 +135,6 @@ class Cluster:
             raise refused(refusal, self.place, what) from refusal
         except FAILURES as error:
             raise unreachable(error, self._access) from error
-
-    def _find_anew(self) -> Access:
-        try:
-            return self._find()
-        except ConfigurationError as error:
-            # It has worked before, and may again.
-            raise Misdirected(error.message, hint=error.hint) from error
 
 
 def _is_worth_new_credentials(error: BaseException) -> bool:

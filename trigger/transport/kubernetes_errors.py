@@ -135,7 +135,7 @@ def no_match(selector: str, place: Place) -> TransportError:
 
 def several(pods: Sequence[Pod], selector: str, place: Place) -> ConfigurationError:
     """Refuse to choose among pods: attempts and differentials have to meet the same volume."""
-    names = [f"{printable(pod.name, 200)}{' (being deleted)' if pod.leaving else ''}" for pod in pods]
+    names = [f"{printable(pod.name, 200)}{_going(pod)}" for pod in pods]
     more = len(names) - _PODS_LISTED
     listed = ", ".join(names[:_PODS_LISTED]) + (f" and {more} more" if more > 0 else "")
     lasting = next((shlex.quote(printable(pod.name, 200)) for pod in pods if not pod.leaving), "takes its name")
@@ -151,7 +151,8 @@ def no_container(pod: Pod, place: Place) -> TransportError:
     listed = ", ".join(printable(name, 100) for name in pod.others) or "none"
     return Misdirected(
         f"the pod {printable(pod.name, 200)} has no container {printable(place.container, 200)}; it has {listed}",
-        hint="Is the sidecar a part of the pod, and is it called so? --container takes its name.",
+        hint="Is the sidecar a part of the pod, and is it called so? --container takes its name; "
+        f"{place.kubectl('describe', 'pod', pod.name)} shows its containers.",
     )
 
 
@@ -212,10 +213,10 @@ def replaced(name: str, why: str) -> Replaced:
     )
 
 
-def taken(pod: Pod, selector: str, place: Place) -> str:
-    """Say which pod was found by its labels."""
-    where = f"the namespace {printable(place.namespace, 200)}"
-    return f"The sidecar is in the pod {printable(pod.name, 200)} of {where}, found by {printable(selector, 200)}"
+def taken(pod: Pod, selector: str | None, place: Place) -> str:
+    """Say which pod was taken, and by which labels it was found, if by any."""
+    where = f"the pod {printable(pod.name, 200)} of the namespace {printable(place.namespace, 200)}"
+    return f"The sidecar is in {where}" + ("" if selector is None else f", found by {printable(selector, 200)}")
 
 
 def restarted(pod: Pod, container: Container, place: Place) -> str:
@@ -247,7 +248,8 @@ def no_command(command: str, pod: str, place: Place, said: str = "") -> Transpor
     shown = f": {printable(said, _SAID_LIMIT)}" if said else ""
     return Misdirected(
         f"the container {place.container} of the pod {pod} has no {command} that can be executed{shown}",
-        hint="--container takes the sidecar's container, not Neo4j's own.",
+        hint="--container takes the sidecar's container, not Neo4j's own; "
+        f"{place.kubectl('describe', 'pod', pod)} shows which image each has.",
     )
 
 
@@ -255,6 +257,12 @@ def rights(verb: str, subresource: str, who: str, place: Place) -> str:
     """Say which rights there have to be, and which command shows whether ``who`` has the one that is missing."""
     shown = place.can_i(verb, subresource, who)
     return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+
+
+def _going(pod: Pod) -> str:
+    if pod.ended:
+        return " (has ended)"
+    return " (being deleted)" if pod.leaving else ""
 
 
 def _until_gone(pod: Pod, place: Place) -> str:

@@ -42,7 +42,8 @@ class Pod:
     """A pod; ``container`` is None where it has none of that name, ``others`` are those that could be meant.
 
     ``ended`` says why it will never run again, "" while it may; ``leaving`` that it is being deleted, in which its
-    containers may go on for as long as its grace period is.
+    containers may go on for as long as its grace period is. ``keeps_name`` says that a StatefulSet made it: its
+    successor will have its name, so that a pod of another name is another server.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Pod:
     others: tuple[str, ...]
     ended: str
     leaving: bool
+    keeps_name: bool
 
 
 def read_pod(document: Document, container: str) -> Pod:
@@ -68,6 +70,7 @@ def read_pod(document: Document, container: str) -> Pod:
         others=tuple(str(one.get("name")) for one in lasting),
         ended=_said(status) if status.get("phase") in _ENDED else "",
         leaving=bool(metadata.get("deletionTimestamp")),
+        keeps_name=any(owner.get("kind") == "StatefulSet" for owner in _parts(metadata, "ownerReferences")),
     )
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,35 @@ def left(deadline: float) -> float:
 def connect(host: str, port: int, deadline: float) -> PlainUntil:
     """Connect to the first address that answers; the first one's OSError where none does."""
     failed: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in _addresses(host, port, deadline):
         try:
             return _connected(PlainUntil(family, kind, protocol), address, deadline)
         except OSError as error:
             # Also of a kernel without this family, such as IPv6: the next may be of another.
             failed = failed or error
     raise failed or OSError("the name has no address")
+
+
+def _addresses(host: str, port: int, deadline: float) -> list[Any]:
+    """Give what the name stands for, in the resolver's order; the resolver itself takes no deadline."""
+    found: list[Any] = []
+    failed: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            failed.append(error)
+
+    # Nobody waits for one that asks a name server which is silent.
+    asking = threading.Thread(target=ask, name="resolver", daemon=True)
+    asking.start()
+    asking.join(left(deadline))
+    if failed:
+        raise failed[0]
+    if asking.is_alive():
+        raise TimeoutError("timed out")
+    return found
 
 
 # Any: an address is of its family's shape.

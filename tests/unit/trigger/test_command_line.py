@@ -286,7 +286,7 @@ def test_ways_open_what_they_say() -> None:
     from trigger.reach import WAYS
 
     options = {str(parameter.name) for parameter in cli.commands["check"].params}
-    opened = {way.option: way.open({**dict.fromkeys(options), way.option: "x"}) for way in WAYS}
+    opened = {way.option: way.open({**dict.fromkeys(options), way.option: "x"}, []) for way in WAYS}
 
     assert isinstance(opened["local"], LocalTransport)
     assert isinstance(opened["docker"], DockerTransport)

@@ -40,7 +40,10 @@ class Scripted:
     def __init__(self, address: str, asked: Asked, target: Target) -> None:
         self.asked = asked
         self.told: list[str] = []
-        self.transport = KubernetesTransport(target, tell=self.told.append, find=lambda: access_to(address))
+        self.befell: list[str] = []
+        self.transport = KubernetesTransport(
+            target, tell=self.told.append, warn=self.befell.append, find=lambda: access_to(address)
+        )
 
     def lines(self, *, begins: bool = False) -> list[bytes]:
         with self.transport.run(["probe"], begins=begins) as exchange:
@@ -96,6 +99,19 @@ def test_by_labels_the_only_pod_is_taken_and_told_once(answering: Answering) -> 
     assert scripted.told == ["The sidecar is in the pod shop-0 of the namespace shop, found by app=shop"]
     assert scripted.transport.describe() == "the pod shop-0"
     assert scripted.asked.paths[0] == "/api/v1/namespaces/shop/pods?labelSelector=app%3Dshop&limit=20"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "told"), [(None, ["The sidecar is in the pod neo4j-0 of the namespace shop"]), ("shop", [])]
+)
+def test_of_a_pod_that_is_named_its_namespace_is_told_where_that_was_not(
+    answering: Answering, namespace: str | None, told: list[str]
+) -> None:
+    scripted = answering(THERE, ENDS, pod="neo4j-0", namespace=namespace)
+
+    scripted.lines()
+
+    assert scripted.told == told
 
 
 def test_among_several_pods_none_is_chosen_whichever_is_ready(answering: Answering) -> None:
@@ -175,11 +191,8 @@ def test_a_container_that_was_restarted_for_want_of_memory_is_told_with_what_to_
         scripted.lines()
     assert scripted.lines() == [b"done"]
 
-    assert len(scripted.told) == 1
-    assert (
-        "killed for want of memory (its limit is 1Gi) and started again. Raise resources.limits.memory"
-        in (scripted.told[0])
-    )
+    [befell] = scripted.befell
+    assert "killed for want of memory (its limit is 1Gi) and started again. Raise resources.limits.memory" in befell
 
 
 def test_a_container_that_was_restarted_otherwise_shows_its_log(answering: Answering) -> None:
@@ -190,7 +203,7 @@ def test_a_container_that_was_restarted_otherwise_shows_its_log(answering: Answe
         scripted.lines()
     scripted.lines()
 
-    assert "ended (Completed, 0) and was started again" in scripted.told[0]
+    assert "ended (Completed, 0) and was started again" in scripted.befell[0]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +230,41 @@ def test_a_pod_that_was_never_reached_may_be_replaced(answering: Answering) -> N
         scripted.lines()
 
     assert scripted.lines() == [b"done"]
+
+
+def of_a_stateful_set(document: dict[str, Any]) -> dict[str, Any]:
+    document["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "neo4j", "controller": True}]
+    return document
+
+
+@pytest.mark.parametrize("begins", [True, False])
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [("being deleted", r"shop-0 \(being deleted\), shop-1$"), ("ended", r"shop-0 \(has ended\), shop-1$")],
+)
+def test_another_server_of_a_stateful_set_is_no_successor(
+    answering: Answering, first: str, words: str, begins: bool
+) -> None:
+    gone = being_deleted("shop-0") if first == "being deleted" else ended_pod("shop-0")
+    scripted = answering(
+        Says(body={"items": [of_a_stateful_set(gone), of_a_stateful_set(pod("shop-1"))]}), selector="app=shop"
+    )
+
+    with pytest.raises(ConfigurationError, match=words) as error:
+        scripted.lines(begins=begins)
+
+    assert error.value.hint.startswith("Name one")
+
+
+def test_another_server_is_not_taken_where_the_one_that_was_seen_is_away_for_a_moment(answering: Answering) -> None:
+    waiting = of_a_stateful_set(pod("shop-0", state={"waiting": {"reason": "ContainerCreating"}}))
+    other = of_a_stateful_set(pod("shop-1"))
+    scripted = answering(Says(body={"items": [waiting]}), Says(body={"items": [other]}), selector="app=shop")
+    with pytest.raises(TransportError, match="is not running"):
+        scripted.lines()
+
+    with pytest.raises(ConfigurationError, match="more than one pod in the namespace shop"):
+        scripted.lines()
 
 
 def ended_pod(name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,25 @@ def to(access: Access) -> KubernetesTransport:
 def test_an_api_server_that_drips_is_given_up_in_time(ahead: tuple[bytes, ...], drip: bytes) -> None:
     with dripping(*ahead, drip=drip) as port, in_time(), pytest.raises(TransportError, match="did not answer in time"):
         to(access_to(f"http://127.0.0.1:{port}")).run(["probe"], timeout=GIVEN)
+
+
+def test_a_name_server_that_is_silent_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def asked(*_: object, **__: object) -> list[object]:
+        answers.wait(60)
+        return []
+
+    # No machine's resolver can be told to be silent without its own configuration.
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    try:
+        with in_time(), pytest.raises(TransportError, match="did not answer in time"):
+            to(access_to("http://cluster.test:6443")).run(["probe"], timeout=GIVEN)
+    finally:
+        answers.set()
+        for thread in threading.enumerate():
+            if thread.name == "resolver":
+                thread.join(10)
 
 
 def test_a_handshake_of_tls_that_drips_is_given_up_in_time() -> None:
