@@ -11,7 +11,10 @@ from shared.sizes import format_size
 from sidecar.artifact_checkup import Look, look_at
 from sidecar.cgroup import read_memory
 from sidecar.data_folder import database_size, databases_held
+from sidecar.disk_errors import on_request_volume
+from sidecar.files import try_to_write
 from sidecar.leftover_checkup import leftover_checks
+from sidecar.looks import LOOK_SECONDS, Looks
 from sidecar.memory import choose_memory
 from sidecar.neo4j_admin.options import BY_NAME
 from sidecar.outcome import version_warning
@@ -25,8 +28,10 @@ from sidecar.stop_sign import StopSign
 from sidecar.target import open_nearest
 from sidecar.temporary import folder_of_runs
 from sidecar.threads import in_thread
+from sidecar.volume import Volume
 
 _CONNECT_SECONDS = 3.0
+_LEAST_ROOM = 64 * 1024
 
 
 class Checkup:
@@ -38,8 +43,11 @@ class Checkup:
         watched: Callable[[], bool],
         draining: Callable[[], bool],
         written: Callable[[str], bool],
+        volume: Volume,
     ) -> None:
         self._parts = parts
+        self._volume = volume
+        self._looks = Looks()
         self._written = written
         self._watched = watched
         self._draining = draining
@@ -47,6 +55,7 @@ class Checkup:
     async def checks(self, path: str | None) -> AsyncIterator[Check]:
         """Look at each thing in turn; ``path`` is a target to look at, None for every allowed root that is there."""
         yield self._daemon()
+        yield await self._looked_at("request volume", self._volume.path, partial(_request_volume, self._volume))
         prepared: Prepared | None = None
         try:
             prepared = await self._parts.preparation.prepare(StopSign())
@@ -56,15 +65,26 @@ class Checkup:
         except BackupError as error:
             yield _failed("neo4j-admin", error)
         yield await self._server(prepared)
-        yield await in_thread(self._databases)
+        yield await self._looked_at("databases", self._parts.settings.data, self._databases)
         yield self._memory()
         for root in (path,) if path is not None else self._parts.settings.allowed_roots:
-            yield await in_thread(partial(self._target, root, named=path is not None))
-        if path is not None:
+            yield await self._looked_at("target", root, partial(self._target, root, named=path is not None))
+        if path is not None and not self._looks.hangs("target"):
             for check in await look_at(self._look(path, prepared)):
                 yield check
-            for check in await in_thread(partial(self._leftovers, path)):
+            for check in await self._looks.at("leftovers", partial(self._leftovers, path)) or ():
                 yield check
+
+    async def _looked_at(self, name: str, folder: str, look: Callable[[], Check]) -> Check:
+        found = await self._looks.at(name, look)
+        if found is not None:
+            return found
+        return Check(
+            name=name,
+            state=CheckState.FAILED,
+            message=f"{folder} didn't answer within {LOOK_SECONDS:.0f} s",
+            hint="Its volume hangs or is very slow: see how the node and the storage are.",
+        )
 
     def _daemon(self) -> Check:
         said = f"neo4j-backup-sidecar {version('neo4j-backup')}"
@@ -156,6 +176,17 @@ class Checkup:
             hint = "Free space there, enlarge the volume, or lower NEO4J_BACKUP_RESERVE."
             return Check(name="target", state=CheckState.FAILED, message=room, hint=hint)
         return _ok("target", room)
+
+
+def _request_volume(volume: Volume) -> Check:
+    """Say whether requests and their ends can be written; a file system that met an error says so by nothing else."""
+    name = "request volume"
+    try:
+        try_to_write(volume.root, _LEAST_ROOM)
+        room = os.fstatvfs(volume.root)
+    except OSError as error:
+        return _failed(name, on_request_volume(error, "no request can be accepted, and no end be told"))
+    return _ok(name, f"{volume.path} has {format_size(room.f_bavail * room.f_frsize)} free")
 
 
 def _ok(name: str, message: str) -> Check:

@@ -27,6 +27,8 @@ log = logging.getLogger("sidecar.daemon")
 def run(environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; give the exit code."""
     start_logging(secrets(environment))
+    # Before the loop first has its turn, too: opening a volume that hangs comes before that.
+    _watch_for_a_hang()
     # Our own renames wake watchdog's threads; the loop must not wait 5 ms for each of them.
     sys.setswitchinterval(SWITCH_SECONDS)
     daemon = _Daemon(build(environment))
@@ -51,7 +53,7 @@ class _Daemon:
             log.error("a setting is wrong, and no backup is run before it is mended", extra={"problem": problem})
         for warning in self._parts.loaded.warnings:
             log.warning("a setting is unknown", extra={"problem": warning})
-        armed = asyncio.create_task(_show_hangs())
+        armed = asyncio.create_task(_show_life())
         try:
             while not self._stopping.is_set():
                 await self._serve_once()
@@ -114,7 +116,11 @@ class _Daemon:
                 await self._stopping.wait()
 
 
-async def _show_hangs() -> None:
+def _watch_for_a_hang() -> None:
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+
+
+async def _show_life() -> None:
     while True:
-        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+        _watch_for_a_hang()
         await asyncio.sleep(_REARM_SECONDS)

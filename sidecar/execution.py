@@ -107,8 +107,6 @@ class Execution:
         return next((error for place in places if (error := reserve_broken(place, self._settings.reserve))), None)
 
     def _masked(self, line: bytes) -> bytes:
-        if not self._secrets:
-            return line
         return mask(line.decode("utf-8", "surrogateescape"), self._secrets).encode("utf-8", "surrogateescape")
 
     def _open_log(self, name: str) -> int:

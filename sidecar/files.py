@@ -73,6 +73,18 @@ def write_whole(folder: int, name: str, data: bytes) -> None:
     flush_names(folder)
 
 
+def try_to_write(folder: int, size: int) -> None:
+    """Write a file of so many bytes, and leave nothing of it. Raises OSError."""
+    name = temporary_name()
+    descriptor = os.open(name, _CREATE, 0o640, dir_fd=folder)
+    try:
+        os.write(descriptor, bytes(size))
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+
+
 def flush_names(folder: int) -> None:
     """Have the disk keep the names in a folder. Raises Unflushed."""
     try:
@@ -105,6 +117,17 @@ def read_bounded(folder: int, name: str, limit: int) -> tuple[bytes, os.stat_res
         return b"".join(chunks), found
     finally:
         os.close(descriptor)
+
+
+def read_own(folder: int, name: str, limit: int) -> bytes:
+    """Give at most ``limit`` + 1 bytes of a file that only a daemon writes, as ``read_bounded`` does.
+
+    Raises NotAFile also for one of another user's: whoever may write the folder can put one there.
+    """
+    data, found = read_bounded(folder, name, limit)
+    if found.st_uid != os.geteuid():
+        raise NotAFile(f"a file of user {found.st_uid}, and the sidecar runs as user {os.geteuid()}")
+    return data
 
 
 def remove(folder: int, name: str) -> None:

@@ -56,6 +56,7 @@ class Job:
         self._started = started
         self._sign = StopSign()
         self._run: Run | None = None
+        self._unwritten = ""
         self._leaving = False
 
     def cancel(self) -> None:
@@ -75,7 +76,11 @@ class Job:
         return name in (self.name, self.name.partition("~")[0])
 
     async def progress(self) -> Progress | None:
-        """Give what it does now."""
+        """Give what it does now, also where that is to wait until its status can be written."""
+        if self._unwritten:
+            results = self._document.results
+            running = next((each.database for each in results if each.state is ResultState.RUNNING), "all")
+            return Progress(database=running, stage=f"its status can't be written: {self._unwritten}; trying again")
         return None if self._run is None else await self._run.progress()
 
     async def run(self) -> None:
@@ -251,8 +256,11 @@ class Job:
                 if not told:
                     log.error("a status can't be written; trying again", extra={"id": self.name, "error": str(error)})
                 told = True
+                self._unwritten = error.strerror or str(error)
+                self._records.notify(self.name)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
+                self._unwritten = ""
                 return
 
     async def _forget_run(self) -> None:

@@ -8,9 +8,9 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from shared.errors import BackupError, InternalError, RequestRejected, error_line
+from shared.errors import BackupError, InternalError, RequestRejected, TransportError, error_line
 from shared.wire import REQUEST_LIMIT, SOCKET, WireError, decode, encode
-from sidecar.files import temporary_name
+from sidecar.files import Unflushed, temporary_name
 from sidecar.volume import Volume
 
 BACKLOG = 1024
@@ -183,4 +183,6 @@ async def _send(writer: asyncio.StreamWriter, line: Line) -> None:
 def _unwritten(error: OSError) -> BackupError:
     from sidecar.disk_errors import on_request_volume
 
-    return on_request_volume(error)
+    told = on_request_volume(error)
+    # It may hold, and asking again attaches to it: no end of what was asked for.
+    return TransportError(told.message, hint=told.hint) if isinstance(error, Unflushed) else told

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ STILL_SECONDS = 2.0
 KEEP_REFUSED_FILES = 20
 TAKEN = "taken-"
 _AT_ONCE = 20
+_REMOVE_SECONDS = 1.0
 log = logging.getLogger("sidecar.mailbox")
 
 
@@ -58,6 +60,7 @@ class Mailbox:
         self._refusing: _Seen | None = None
         self._refused_as = ""
         self._unfinished: list[str] = []
+        self._removing: threading.Thread | None = None
 
     def recover(self, is_carried: Callable[[str], bool]) -> None:
         """Finish the taken files that a crash left: those that no document carries are delivered."""
@@ -201,12 +204,30 @@ class Mailbox:
     def _sweep_refused(self) -> None:
         names = sorted(os.listdir(self._volume.refused), key=_number)
         for name in names[:-KEEP_REFUSED_FILES]:
-            # A folder may be nested deeper than Python goes down: then it stays.
-            with contextlib.suppress(OSError, RecursionError):
+            with contextlib.suppress(OSError):
                 if kind_of(os.stat(name, dir_fd=self._volume.refused, follow_symlinks=False).st_mode) == "a folder":
-                    shutil.rmtree(name, dir_fd=self._volume.refused)
+                    self._remove_folder(name)
                 else:
                     os.unlink(name, dir_fd=self._volume.refused)
+
+    def _remove_folder(self, name: str) -> None:
+        """Remove a folder of ``refused/``, waited for a moment: it may hold millions of files, and the loop waits."""
+        if self._removing is not None and self._removing.is_alive():
+            return
+        # Its own: the volume may be closed meanwhile, and the number be another folder's.
+        within = os.dup(self._volume.refused)
+
+        def work() -> None:
+            try:
+                # It may be nested deeper than Python goes down: then it stays.
+                with contextlib.suppress(OSError, RecursionError):
+                    shutil.rmtree(name, dir_fd=within)
+            finally:
+                os.close(within)
+
+        self._removing = threading.Thread(target=work, name="disk", daemon=True)
+        self._removing.start()
+        self._removing.join(_REMOVE_SECONDS)
 
 
 def _number(name: str) -> int:

@@ -85,6 +85,9 @@ def judge(evidence: Evidence) -> Proven | ArtifactUnverified:
         case DamagedArtifact(reason=reason):
             return _unproven(f"{name} is not a whole backup: {reason}")
     head = examined.head
+    # Another backup has another time, to the second, as its name has.
+    if same := next((other for other, found in evidence.existing.items() if found == head), None):
+        return _unproven(f"{name} is the backup that {same} holds, which lay there before it began")
     if problem := _content_problem(evidence, head, examined.body):
         return _unproven(f"{name} {problem}")
     note = ""

@@ -13,7 +13,7 @@ from shared.errors import InternalError, TransportError
 from shared.lifecycle import State, may_follow
 from shared.wire import WireError, decode, is_request_name
 from sidecar.document import HIGHEST, LAST_ATTEMPT, Document
-from sidecar.files import NotAFile, Unflushed, flush_names, read_bounded, write_whole
+from sidecar.files import NotAFile, Unflushed, flush_names, read_own, write_whole
 from sidecar.volume import Volume
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
@@ -236,7 +236,7 @@ class Records:
 
     def _read(self, name: str) -> Document | None:
         try:
-            data, _ = read_bounded(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
+            data = read_own(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
             document = Document.model_validate(decode(data))
         except (OSError, NotAFile, WireError, ValidationError) as error:
             log.warning("a document can't be read", extra={"id": name, "error": str(error)[:200]})

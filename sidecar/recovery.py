@@ -26,37 +26,54 @@ _SAYS_NOTHING = (
 log = logging.getLogger("sidecar.recovery")
 
 
-async def recover(volume: Volume, records: Records, parts: Parts) -> None:
-    """End what runs, set aside what it left, clear its temporary folder, and only then tell its end.
+class Recovery:
+    """Ends what runs, sets aside what it left, clears its temporary folder, and only then tells its end."""
 
-    Raises OSError where an end can't be told, since nothing may begin before it is, and RecordUnreadable.
-    """
-    # The one before may have died between the rename of a document and this: what is told of it from here on holds.
-    os.fsync(volume.status)
-    said: tuple[str, ...] = ()
-    nothing: NoRecord | None = None
-    try:
-        record = RunRecord.read(volume)
-    except NoRecord as error:
-        # Documents are ended all the same; who shares the volume may have put anything there.
-        record, nothing, said = None, error, (_SAYS_NOTHING,)
-        log.warning("run.json is no record of a run, and is removed", extra={"reason": str(error)})
-    if record is not None:
-        left = await end_carriers(record.word, parts.settings.grace)
+    def __init__(self, volume: Volume, records: Records, parts: Parts) -> None:
+        self._volume = volume
+        self._records = records
+        self._parts = parts
+        self._said: dict[str, tuple[str, ...]] = {}
+
+    async def run(self) -> None:
+        """Recover; again where it has raised, and then what was done before is told all the same.
+
+        Raises OSError where an end can't be told, since nothing may begin before it is, and RecordUnreadable.
+        """
+        # The one before may have died between the rename of a document and this: what is told of it from here on
+        # holds.
+        os.fsync(self._volume.status)
+        said: tuple[str, ...] = ()
+        nothing: NoRecord | None = None
+        try:
+            record = RunRecord.read(self._volume)
+        except NoRecord as error:
+            # Documents are ended all the same; who shares the volume may have put anything there.
+            record, nothing, said = None, error, (_SAYS_NOTHING,)
+            log.warning("run.json is no record of a run, and is removed", extra={"reason": str(error)})
+        if record is not None:
+            said = self._said.get(record.word) or await self._end_run(record)
+            self._said[record.word] = said
+        for document in self._records.under_way():
+            if document.state in (State.RUNNING, State.UPLOADING):
+                notes = said if nothing is not None or (record is not None and record.id == document.id) else ()
+                self._records.publish(_ended(document, notes, self._parts))
+        if record is not None or nothing is not None:
+            RunRecord.remove(self._volume)
+
+    async def _end_run(self, record: RunRecord) -> tuple[str, ...]:
+        """End the run's processes and tidy after it; give what is to be told of that."""
+        said: tuple[str, ...] = ()
+        left = await end_carriers(record.word, self._parts.settings.grace)
         if left:
             said = (f"processes {', '.join(map(str, left))} of it can't be ended: they wait for a disk",)
         # Whoever may write the volume may have put the record there: only a document of ours makes it true.
-        if _is_under_way(records, record):
-            said += await _tidied(record, parts)
+        if _is_under_way(self._records, record):
+            said += await _tidied(record, self._parts)
         log.warning(
             "an earlier sidecar died during a run", extra={"id": record.id, "database": record.database, "done": said}
         )
-    for document in records.under_way():
-        if document.state in (State.RUNNING, State.UPLOADING):
-            notes = said if nothing is not None or (record is not None and record.id == document.id) else ()
-            records.publish(_ended(document, notes, parts))
-    if record is not None or nothing is not None:
-        RunRecord.remove(volume)
+        return said
 
 
 async def _tidied(record: RunRecord, parts: Parts) -> tuple[str, ...]:

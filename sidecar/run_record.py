@@ -7,7 +7,7 @@ import secrets
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import ConfigurationError
-from sidecar.files import NotAFile, read_bounded, remove, write_whole
+from sidecar.files import NotAFile, read_own, remove, write_whole
 from sidecar.volume import RUN, Volume
 
 _LIMIT = 16 * 1024 * 1024
@@ -49,7 +49,7 @@ class RunRecord(BaseModel):
     def read(cls, volume: Volume) -> "RunRecord | None":
         """Give the record that a daemon left, None where there is none. Raises NoRecord and RecordUnreadable."""
         try:
-            data, _ = read_bounded(volume.root, RUN, _LIMIT)
+            data = read_own(volume.root, RUN, _LIMIT)
             record = cls.model_validate_json(data)
         except FileNotFoundError:
             return None

@@ -13,6 +13,7 @@ from sidecar.acceptance import Acceptance
 from sidecar.answers import Answers
 from sidecar.checkup import Checkup
 from sidecar.conclusion import interrupted
+from sidecar.disk_errors import on_request_volume
 from sidecar.document import Document
 from sidecar.files import sweep_temporary, write_whole
 from sidecar.heap import give_back
@@ -24,7 +25,7 @@ from sidecar.mailbox import Letter, Mailbox
 from sidecar.parts import Parts
 from sidecar.path_rules import same_path
 from sidecar.records import Records
-from sidecar.recovery import recover
+from sidecar.recovery import Recovery
 from sidecar.run_record import RecordUnreadable
 from sidecar.volume import STATUS, Volume, VolumeLost
 
@@ -33,6 +34,7 @@ UNWATCHED_LOOK_SECONDS = 2.0
 COPY_SECONDS = 0.05
 _TELL_SECONDS = 2.0
 _RECOVERING = "the sidecar lives, and is still ending what an earlier one left"
+_NOT_YET = "what an earlier sidecar was doing can't be ended yet"
 _ASK_AGAIN = "Ask again in a minute; where that doesn't help, see how the volumes of its backups are."
 log = logging.getLogger("sidecar.session")
 
@@ -90,11 +92,12 @@ class Session:
     async def _recover(self) -> bool:
         """Recover, and try again while that can't be; False where we are to stop before."""
         told = False
+        recovery = Recovery(self._volume, self._records, self._parts)
         async with AsyncExitStack() as answering:
             while not self._stopping.is_set():
                 try:
                     async with _saying_so(self._volume):
-                        await recover(self._volume, self._records, self._parts)
+                        await recovery.run()
                 except (OSError, RecordUnreadable) as error:
                     self._volume.check()
                     if not told:
@@ -103,8 +106,8 @@ class Session:
                             "hint": error.error.hint if isinstance(error, RecordUnreadable) else None,
                         }
                         log.error("what an earlier sidecar left can't be ended yet; trying again", extra=facts)
-                        if isinstance(error, RecordUnreadable):
-                            await answering.enter_async_context(refusing(self._volume, error.error))
+                        no = error.error if isinstance(error, RecordUnreadable) else on_request_volume(error, _NOT_YET)
+                        await answering.enter_async_context(refusing(self._volume, no))
                     told = True
                     with suppress(TimeoutError):
                         async with asyncio.timeout(UNWATCHED_LOOK_SECONDS):
@@ -255,7 +258,7 @@ class Session:
         self._copying = asyncio.get_running_loop().call_later(seconds, self._copy_status)
 
     def _checkup(self) -> Checkup:
-        return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining, self._writes_to)
+        return Checkup(self._parts, lambda: self._watched, lambda: self._intake.draining, self._writes_to, self._volume)
 
     def _writes_to(self, path: str) -> bool:
         """Say whether a backup into the target ``path`` is under way."""

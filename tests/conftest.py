@@ -1,6 +1,7 @@
 """What all tests share; each is held to leaving nothing behind, no thread, process, open file or file elsewhere."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -16,6 +17,10 @@ __all__ = ["images", "pytest_runtest_makereport", "row"]
 # An example that takes long on a busy machine is no defect of the product.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+# A shell that starts us in its background has it ignored, and whatever we start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

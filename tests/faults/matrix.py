@@ -13,6 +13,7 @@ MARK = "fault"
 MESSAGE_LENGTH = 200
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d")
 _RANDOM = re.compile(r"(taken|refused|\.run)-[0-9A-Za-z]+")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{24}\.tmp")
 
 
 class Group(StrEnum):
@@ -98,7 +99,7 @@ def plain(text: str, folder: Path | None = None) -> str:
     """Give a text without what is another one in each run: the test's own folder, times, random names."""
     if folder is not None:
         text = text.replace(str(folder), "")
-    text = _RANDOM.sub(r"\1-…", _TIME.sub("…", text))
+    text = _TEMPORARY.sub(".….tmp", _RANDOM.sub(r"\1-…", _TIME.sub("…", text)))
     return " ".join(text.split())
 
 

@@ -49,6 +49,28 @@ def hanging(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def a_disk_that_may_break(folder: Path, image: Path) -> Iterator[Path]:
+    """Mount a file system on ``folder`` that ``break_disk`` can make read-only, as the kernel does at an I/O error."""
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    mount = ("mount", "-o", "loop,errors=remount-ro", image, folder)
+    if os.geteuid() != 0 or not _run("mkfs.ext4", "-q", str(image)) or not _run(*mount):
+        pytest.skip("needs the right to mount a file system of its own")
+    try:
+        yield folder
+    finally:
+        assert _run("umount", "--lazy", folder)
+
+
+def break_disk(folder: Path) -> None:
+    """Have the kernel meet an error on a disk that may break: from then on nothing can be written to it."""
+    device = os.stat(folder).st_dev
+    name = os.readlink(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").rpartition("/")[2]
+    Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("the test's own")
+    assert not _takes_a_file(folder), "the disk has become read-only"
+
+
+@contextmanager
 def a_dead_volume(folder: Path) -> Iterator[Path]:
     """Mount a file system on ``folder`` whose server never answers: whoever even looks below it waits until the end."""
     folder.mkdir(exist_ok=True)
@@ -84,6 +106,14 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
                 os.posix_fallocate(file.fileno(), 0, file.tell() + room)
                 break
     return filler
+
+
+def _takes_a_file(folder: Path) -> bool:
+    try:
+        (folder / "any").touch()
+    except OSError:
+        return False
+    return True
 
 
 def _free(folder: Path) -> int:

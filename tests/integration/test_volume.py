@@ -197,6 +197,7 @@ def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_no
     row.ended(small, document)
 
     assert during["status"]["state"] == "running"
+    assert "its status can't be written: No space left on device" in during["status"]["progress"]["stage"]
     assert (document["state"], document["exit_code"]) == ("succeeded", 0)
     assert small.artifacts() == [document["results"][0]["artifact"]]
     wait_for(lambda: small.leftovers() == [], 5)
