@@ -119,15 +119,33 @@ def read_bounded(folder: int, name: str, limit: int) -> tuple[bytes, os.stat_res
         os.close(descriptor)
 
 
-def read_own(folder: int, name: str, limit: int) -> bytes:
+def read_own(folder: int, name: str, limit: int, *, owner: int) -> bytes:
     """Give at most ``limit`` + 1 bytes of a file that only a daemon writes, as ``read_bounded`` does.
 
-    Raises NotAFile also for one of another user's: whoever may write the folder can put one there.
+    Raises NotAFile also for one of another ``owner``: whoever may write the folder can put one there.
     """
     data, found = read_bounded(folder, name, limit)
-    if found.st_uid != os.geteuid():
-        raise NotAFile(f"a file of user {found.st_uid}, and the sidecar runs as user {os.geteuid()}")
+    if found.st_uid != owner:
+        raise NotAFile(f"a file of user {found.st_uid}, and the sidecar's own are of user {owner}")
     return data
+
+
+def owner_of_new(folder: int) -> int:
+    """Give the user whom a file belongs to that we make in a folder: a mount may map or squash owners.
+
+    Where none can be made, as on a full volume, it is who we are.
+    """
+    name = temporary_name()
+    try:
+        descriptor = os.open(name, _CREATE, 0o640, dir_fd=folder)
+    except OSError:
+        return os.geteuid()
+    try:
+        return os.fstat(descriptor).st_uid
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
 
 
 def remove(folder: int, name: str) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -19,6 +20,7 @@ STILL_SECONDS = 2.0
 """How long a file that is no whole request has to have been still before it is refused."""
 KEEP_REFUSED_FILES = 20
 TAKEN = "taken-"
+_IS_TAKEN = re.compile(f"{TAKEN}[0-9a-f]{{16}}")
 _AT_ONCE = 20
 _REMOVE_SECONDS = 1.0
 log = logging.getLogger("sidecar.mailbox")
@@ -64,7 +66,7 @@ class Mailbox:
 
     def recover(self, is_carried: Callable[[str], bool]) -> None:
         """Finish the taken files that a crash left: those that no document carries are delivered."""
-        for name in sorted(entry for entry in os.listdir(self._volume.root) if entry.startswith(TAKEN)):
+        for name in sorted(entry for entry in os.listdir(self._volume.root) if _IS_TAKEN.fullmatch(entry)):
             if is_carried(name):
                 self._discard(name)
             else:
@@ -196,10 +198,19 @@ class Mailbox:
             return
         except OSError as error:
             log.warning("what was refused could not be kept", extra={"file": taken, "error": str(error)})
-            with contextlib.suppress(OSError):
-                os.unlink(taken, dir_fd=self._volume.root)
+            self._get_rid_of(taken)
             return
         self._sweep_refused()
+
+    def _get_rid_of(self, taken: str) -> None:
+        """Have what can't be kept taken no more; a folder of another user's can neither be moved nor emptied by us."""
+        with contextlib.suppress(OSError):
+            os.unlink(taken, dir_fd=self._volume.root)
+        with contextlib.suppress(OSError):
+            os.rmdir(taken, dir_fd=self._volume.root)
+        with contextlib.suppress(OSError):
+            left = taken.replace(TAKEN, "stays-")
+            os.rename(taken, left, src_dir_fd=self._volume.root, dst_dir_fd=self._volume.root)
 
     def _sweep_refused(self) -> None:
         names = sorted(os.listdir(self._volume.refused), key=_number)

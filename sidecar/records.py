@@ -14,6 +14,8 @@ from shared.lifecycle import State, may_follow
 from shared.wire import WireError, decode, is_request_name
 from sidecar.document import HIGHEST, LAST_ATTEMPT, Document
 from sidecar.files import NotAFile, Unflushed, flush_names, read_own, write_whole
+from sidecar.held_up import HeldUp
+from sidecar.log_sweep import sweep_logs
 from sidecar.volume import Volume
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
@@ -46,6 +48,7 @@ class Records:
         self._live: dict[str, Document] = {}
         self._ended: dict[str, Entry] = {}
         self._foreign: set[str] = set()
+        self._unread: dict[str, OSError] = {}
         self._unflushed: set[str] = set()
         self._watches: dict[str, set[asyncio.Event]] = {}
         self._ended_since_sweep = 0
@@ -54,18 +57,36 @@ class Records:
         self._newest: tuple[int, str] | None = None
         self.on_change: Callable[[State | None, Document], None] = lambda before, after: None
 
-    def load(self) -> None:
-        """Read every document; one that can't be read keeps its name taken and is left where it is."""
+    def load(self, *, without: bool = False) -> None:
+        """Read every document that wasn't read yet; one that is none keeps its name taken and is left where it is.
+
+        Raises HeldUp for one that the disk doesn't give now, unless all is to go on ``without`` those: then their
+        names are taken, and whoever asks for them is told.
+        """
         for name in os.listdir(self._volume.status):
-            if not name.endswith(_SUFFIX) or name.startswith("."):
-                continue
             request = name.removesuffix(_SUFFIX)
-            document = self._read(request)
+            if not name.endswith(_SUFFIX) or name.startswith(".") or self.is_taken(request):
+                continue
+            try:
+                document = self._read(request)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if not without:
+                    raise HeldUp(_unread(request, error)) from error
+                log.error("a document can't be read", extra={"file": f"status/{name}", "error": str(error)})
+                self._unread[request] = error
+                continue
             if document is None:
                 self._foreign.add(request)
                 log.warning("a document can't be read and is left alone", extra={"file": f"status/{name}"})
             else:
                 self._hold(document)
+
+    def expect(self, name: str) -> None:
+        """Raise HeldUp where the document ``name`` is one of those that the disk didn't give."""
+        if name in self._unread:
+            raise HeldUp(_unread(name, self._unread[name]))
 
     def publish(self, document: Document) -> Document:
         """Put ``document`` on the disk as its request's newest state and give it with its revision.
@@ -76,7 +97,7 @@ class Records:
         """
         live = self._live.get(document.id)
         before = self._state(document.id)
-        if document.id in self._foreign or not may_follow(before, document.state):
+        if document.id in self._foreign or document.id in self._unread or not may_follow(before, document.state):
             was = before or "no document that can be read"
             raise InternalError(f"request {document.id} can't go from {was} to {document.state}")
         # A cancel that was answered stays, also where the change was made up before it.
@@ -118,13 +139,18 @@ class Records:
 
         Raises TransportError, which is worth another try, for one that is there and can't be read now.
         """
+        if name in self._unread:
+            raise _unread(name, self._unread[name])
         live = self._live.get(name)
         if live is not None or name not in self._ended:
             return live
-        document = self._read(name)
+        try:
+            document = self._read(name)
+        except OSError as error:
+            raise _unread(name, error) from error
         if document is None:
             raise TransportError(
-                f"the document of {name} is there and can't be read now", hint="Ask again; the sidecar's log says more."
+                f"the document of {name} is there and can't be read", hint="The sidecar's log says more."
             )
         return document
 
@@ -140,7 +166,7 @@ class Records:
 
     def is_taken(self, name: str) -> bool:
         """Say whether a document of this name exists, readable or not."""
-        return name in self._live or name in self._ended or name in self._foreign
+        return any(name in known for known in (self._live, self._ended, self._foreign, self._unread))
 
     def under_way(self) -> list[Document]:
         """Give the documents that are not final, in the queue's order."""
@@ -209,36 +235,19 @@ class Records:
             with contextlib.suppress(OSError):
                 os.unlink(name + _SUFFIX, dir_fd=self._volume.status)
                 del self._ended[name]
-        self._sweep_logs(busy)
-
-    def _sweep_logs(self, busy: set[str]) -> None:
-        sizes: list[tuple[int, str, int]] = []
-        with os.scandir(self._volume.logs) as entries:
-            for entry in entries:
-                name = entry.name.removesuffix(".log")
-                if name.partition("~")[0] in busy:
-                    continue
-                ended = self._ended.get(name)
-                with contextlib.suppress(FileNotFoundError):
-                    size = entry.stat(follow_symlinks=False).st_size
-                    sizes.append((0 if ended is None else ended.revision, entry.name, size))
-        total = sum(size for _, _, size in sizes)
-        for _, name, size in sorted(sizes):
-            if total <= KEEP_LOG_BYTES:
-                break
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=self._volume.logs)
-                total -= size
+        revisions = {name: entry.revision for name, entry in self._ended.items()}
+        sweep_logs(self._volume.logs, revisions, busy, KEEP_LOG_BYTES)
 
     def _state(self, name: str) -> State | None:
         held = self._live.get(name) or self._ended.get(name)
         return None if held is None else held.state
 
     def _read(self, name: str) -> Document | None:
+        """Give a document, None for what is none of ours. Raises OSError where the disk doesn't give it."""
         try:
-            data = read_own(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT)
+            data = read_own(self._volume.status, name + _SUFFIX, DOCUMENT_LIMIT, owner=self._volume.owner)
             document = Document.model_validate(decode(data))
-        except (OSError, NotAFile, WireError, ValidationError) as error:
+        except (NotAFile, WireError, ValidationError) as error:
             log.warning("a document can't be read", extra={"id": name, "error": str(error)[:200]})
             return None
         return document if document.id == name and is_request_name(name) else None
@@ -259,6 +268,13 @@ class Records:
 def attempt_name(request: str, attempt: int) -> str:
     """Give the name of an attempt: the id itself for the first, then ``<id>~2`` and ``<id>~3``."""
     return request if attempt == 1 else f"{request}~{attempt}"
+
+
+def _unread(name: str, error: OSError) -> TransportError:
+    return TransportError(
+        f"the document of {name} is there and can't be read now: {error.strerror or error}",
+        hint=f"See how the request volume is, and status/{name}{_SUFFIX} there; a sidecar reads it at its start.",
+    )
 
 
 def _after(ordinal: int) -> int:

@@ -38,7 +38,7 @@ class Recovery:
     async def run(self) -> None:
         """Recover; again where it has raised, and then what was done before is told all the same.
 
-        Raises OSError where an end can't be told, since nothing may begin before it is, and RecordUnreadable.
+        Raises OSError where an end can't be told, since nothing may begin before it is, and HeldUp.
         """
         # The one before may have died between the rename of a document and this: what is told of it from here on
         # holds.
@@ -52,6 +52,7 @@ class Recovery:
             record, nothing, said = None, error, (_SAYS_NOTHING,)
             log.warning("run.json is no record of a run, and is removed", extra={"reason": str(error)})
         if record is not None:
+            self._records.expect(record.id)
             said = self._said.get(record.word) or await self._end_run(record)
             self._said[record.word] = said
         for document in self._records.under_way():

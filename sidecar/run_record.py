@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import ConfigurationError
 from sidecar.files import NotAFile, read_own, remove, write_whole
+from sidecar.held_up import HeldUp
 from sidecar.volume import RUN, Volume
 
 _LIMIT = 16 * 1024 * 1024
@@ -16,14 +17,6 @@ _WORD = re.compile(r"[0-9a-f]{32}")
 
 class NoRecord(Exception):
     """What lies at ``run.json`` can't have been written by a daemon; the text says why."""
-
-
-class RecordUnreadable(Exception):
-    """``run.json`` can't be read now, so that what ran can't be told; ``error`` is for who asks."""
-
-    def __init__(self, error: ConfigurationError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 class RunRecord(BaseModel):
@@ -47,9 +40,9 @@ class RunRecord(BaseModel):
 
     @classmethod
     def read(cls, volume: Volume) -> "RunRecord | None":
-        """Give the record that a daemon left, None where there is none. Raises NoRecord and RecordUnreadable."""
+        """Give the record that a daemon left, None where there is none. Raises NoRecord and HeldUp."""
         try:
-            data = read_own(volume.root, RUN, _LIMIT)
+            data = read_own(volume.root, RUN, _LIMIT, owner=volume.owner)
             record = cls.model_validate_json(data)
         except FileNotFoundError:
             return None
@@ -58,7 +51,7 @@ class RunRecord(BaseModel):
         except ValidationError as error:
             raise NoRecord("it is no whole record") from error
         except OSError as error:
-            raise RecordUnreadable(_unreadable(f"{volume.path}/{RUN}", error)) from error
+            raise HeldUp(_unreadable(f"{volume.path}/{RUN}", error)) from error
         if not _WORD.fullmatch(record.word):
             raise NoRecord("its word is none of ours")
         return record

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import suppress
 
-from shared.errors import TransportError
 from shared.lifecycle import State
 from shared.protocol import BackupRequest, Progress
 from shared.text import printable
@@ -13,29 +11,23 @@ from sidecar.acceptance import Acceptance
 from sidecar.answers import Answers
 from sidecar.checkup import Checkup
 from sidecar.conclusion import interrupted
-from sidecar.disk_errors import on_request_volume
 from sidecar.document import Document
 from sidecar.files import sweep_temporary, write_whole
 from sidecar.heap import give_back
 from sidecar.hints import Hints
 from sidecar.intake import Intake
 from sidecar.job import Job
-from sidecar.listener import Listener, refusing
+from sidecar.listener import Listener
 from sidecar.mailbox import Letter, Mailbox
 from sidecar.parts import Parts
 from sidecar.path_rules import same_path
+from sidecar.readiness import make_ready
 from sidecar.records import Records
-from sidecar.recovery import Recovery
-from sidecar.run_record import RecordUnreadable
 from sidecar.volume import STATUS, Volume, VolumeLost
 
 LOOK_SECONDS = 30.0
 UNWATCHED_LOOK_SECONDS = 2.0
 COPY_SECONDS = 0.05
-_TELL_SECONDS = 2.0
-_RECOVERING = "the sidecar lives, and is still ending what an earlier one left"
-_NOT_YET = "what an earlier sidecar was doing can't be ended yet"
-_ASK_AGAIN = "Ask again in a minute; where that doesn't help, see how the volumes of its backups are."
 log = logging.getLogger("sidecar.session")
 
 
@@ -69,8 +61,7 @@ class Session:
         """Recover what an earlier daemon left, then serve until stopped or the volume is lost."""
         for folder in (self._volume.root, self._volume.status, self._volume.refused):
             sweep_temporary(folder)
-        self._records.load()
-        if not await self._recover():
+        if not await make_ready(self._volume, self._records, self._parts, self._stopping):
             return
         self._mailbox.recover(self._records.carries)
         self._records.on_change = self._changed
@@ -88,33 +79,6 @@ class Session:
             # A copy that is still to come would find the volume's descriptors closed, or another's in their place.
             if self._copying is not None:
                 self._copying.cancel()
-
-    async def _recover(self) -> bool:
-        """Recover, and try again while that can't be; False where we are to stop before."""
-        told = False
-        recovery = Recovery(self._volume, self._records, self._parts)
-        async with AsyncExitStack() as answering:
-            while not self._stopping.is_set():
-                try:
-                    async with _saying_so(self._volume):
-                        await recovery.run()
-                except (OSError, RecordUnreadable) as error:
-                    self._volume.check()
-                    if not told:
-                        facts = {
-                            "error": str(error),
-                            "hint": error.error.hint if isinstance(error, RecordUnreadable) else None,
-                        }
-                        log.error("what an earlier sidecar left can't be ended yet; trying again", extra=facts)
-                        no = error.error if isinstance(error, RecordUnreadable) else on_request_volume(error, _NOT_YET)
-                        await answering.enter_async_context(refusing(self._volume, no))
-                    told = True
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(UNWATCHED_LOOK_SECONDS):
-                            await self._stopping.wait()
-                else:
-                    return True
-        return False
 
     def stop(self) -> None:
         """Start nothing more, end what runs as interrupted, and let ``run`` return."""
@@ -266,23 +230,6 @@ class Session:
             document.state is State.RUNNING and same_path(document.backup_request().path, path)
             for document in self._records.under_way()
         )
-
-
-@asynccontextmanager
-async def _saying_so(volume: Volume) -> AsyncIterator[None]:
-    """Answer whoever asks where a recovery takes long, such as on a volume that hangs: nobody else would."""
-
-    async def say() -> None:
-        await asyncio.sleep(_TELL_SECONDS)
-        async with refusing(volume, TransportError(_RECOVERING, hint=_ASK_AGAIN)):
-            await asyncio.Event().wait()
-
-    saying = asyncio.create_task(say())
-    try:
-        yield
-    finally:
-        saying.cancel()
-        await asyncio.gather(saying, return_exceptions=True)
 
 
 def _no_check(request: BackupRequest) -> None:

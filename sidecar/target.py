@@ -15,7 +15,7 @@ from sidecar.artifact_names import is_of, parse_name
 from sidecar.body import check_body
 from sidecar.folders import OPEN_FOLDER, enter, explained, flush, open_root
 from sidecar.head import read_head
-from sidecar.path_rules import below_root
+from sidecar.path_rules import below_root, lexical_problem
 from sidecar.set_aside import SetAside, move_aside
 
 
@@ -234,10 +234,10 @@ def open_nearest(path: str, roots: Sequence[str]) -> Target:
 
 
 def _split(path: str, roots: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    split = below_root(path, roots)
-    if split is None:
+    problem, split = lexical_problem(path, roots), below_root(path, roots)
+    if problem is not None or split is None:
         raise ConfigurationError(
-            f"{path} is neither an allowed root nor below one ({', '.join(roots)})",
+            f"{path} can't be a backup's target: {problem}",
             hint="Allow its root by NEO4J_BACKUP_ALLOWED_ROOTS, or choose another path.",
         )
     return split

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from sidecar.files import open_folder
+from sidecar.files import open_folder, owner_of_new
 
 LOCK = "sidecar.lock"
 MAILBOX = "backup.request"
@@ -20,7 +20,10 @@ class VolumeLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The request folder and those below it, by descriptors, so that a name that is swapped changes nothing."""
+    """The request folder and those below it, by descriptors, so that a name that is swapped changes nothing.
+
+    ``owner`` is the user whom files of ours belong to there.
+    """
 
     path: str
     root: int
@@ -28,6 +31,7 @@ class Volume:
     logs: int
     refused: int
     lock: int
+    owner: int
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -40,7 +44,8 @@ class Volume:
                 descriptors.append(open_folder(name, within=root))
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptors.append(os.open(LOCK, flags, 0o640, dir_fd=root))
-            return cls(path, *descriptors)
+            _, status, logs, refused, lock = descriptors
+            return cls(path, root, status, logs, refused, lock, owner_of_new(root))
         except BaseException:
             for descriptor in descriptors:
                 os.close(descriptor)

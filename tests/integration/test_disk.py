@@ -200,6 +200,7 @@ def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig)
     document = rig.wait_for_end(rig.target.name)
 
     assert (document["state"], document["code"]) == ("failed", "artifact_unverified")
+    # neo4j-admin itself goes by the name: docs/security.md says what follows from that.
     rig.target.unlink()
 
 

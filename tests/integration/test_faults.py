@@ -78,6 +78,9 @@ CASES = {
     "reports an artifact that lay there before, and leaves a new one": Case(
         [{"fault": "old_name", "write": True}], "artifact_unverified", "lay there before", parent=True, aside=1
     ),
+    "leaves a copy of an older artifact under a new name": Case(
+        ["old_content"], "artifact_unverified", "which lay there before it began", parent=True, aside=1
+    ),
     "leaves a differential that begins too late": Case(
         ["diff_gap"], "artifact_unverified", "no link of a chain", type_="DIFF", parent=True, aside=1
     ),

@@ -271,6 +271,73 @@ def test_a_document_that_somebody_else_put_on_the_volume_reaches_no_further_than
         assert os.listdir(rig.folder / "outside") == []
 
 
+def test_a_password_that_neo4j_admin_prints_is_in_no_log_also_where_there_are_no_credentials(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        rig.set_knobs(
+            faults=[{"fault": "fail", "message": "FAKE: -Djavax.net.ssl.trustStorePassword=hunter2222 is bad"}]
+        )
+        rig.submit("fails")
+        document = rig.wait_for_end("fails")
+
+        kept = (rig.requests / "logs/fails.log").read_text()
+        told = rig.ask("log", "fails").stdout.decode()
+
+        assert "trustStorePassword=" in kept
+        assert "hunter2222" not in kept + told + rig.log.read_text() + json.dumps(document)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_success_that_another_user_wrote_is_told_to_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        rig.submit("nightly", job=True)
+        forged = rig.wait_for_end("nightly")
+        rig.stop(rig.daemons[-1])
+        for path in (rig.requests / "status", rig.requests / "status/nightly.json"):
+            os.chown(path, 12345, -1)
+        assert forged["state"] == "succeeded"
+
+        rig.start()
+        told = rig.submit("nightly", job=True)
+
+        assert told["error"]["code"] == "id_taken"
+        assert rig.lines("get", "nightly")[0]["error"]["code"] == "request_rejected"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_run_that_another_user_wrote_down_sets_nothing_aside(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        rig.submit("full")
+        done = rig.wait_for_end("full")
+        good = rig.artifacts()
+        rig.stop(rig.daemons[-1])
+        running = done | {"state": "running", "ended_at": None, "exit_code": None}
+        running["results"] = [done["results"][0] | {"state": "running"}]
+        record = {"id": "full", "database": "neo4j", "target": str(rig.target), "listing": [], "word": "f" * 32}
+        record["temporary"] = str(rig.backups / ".neo4j-backup-tmp" / f".run-{'0' * 32}")
+        for name, content in (("run.json", record), ("status/full.json", running)):
+            (rig.requests / name).write_text(json.dumps(content))
+            os.chown(rig.requests / name, 12345, -1)
+
+        rig.start()
+
+        assert rig.artifacts() == good
+        rig.stop(rig.daemons[-1])
+
+
+def test_a_check_of_a_path_that_leads_out_of_the_roots_reads_nothing_there(tmp_path: Path) -> None:
+    with serving(tmp_path / "rig", "neo4j") as rig:
+        outside = rig.folder / "outside"
+        rig.submit("full")
+        rig.wait_for_end("full")
+        rig.target.rename(outside)
+
+        told = rig.lines("facts", given={"path": f"{rig.backups}/../outside"})
+
+        checks = {line["check"]["name"]: line["check"]["state"] for line in told[:-1]}
+        assert checks["target"] == "failed"
+        assert "artifacts" not in checks
+
+
 @pytest.mark.parametrize("word", ["", "f" * 32])
 def test_a_record_of_a_run_that_somebody_else_put_on_the_volume_does_no_harm(tmp_path: Path, word: str) -> None:
     with serving(tmp_path / "rig", "neo4j") as rig:

@@ -106,6 +106,28 @@ def test_a_request_volume_that_hangs_ends_the_sidecar_and_its_backup_is_told_as_
         rig.stop(second)
 
 
+@fault(Group.DISK, "the request volume hangs at the sidecar's start, for longer than the watchdog allows (here 4 s)")
+def test_a_request_volume_that_hangs_at_the_start_ends_the_sidecar_with_its_stacks(
+    tmp_path: Path, row: Recorder
+) -> None:
+    with (
+        a_rig(tmp_path / "rig", "neo4j") as rig,
+        disks.a_disk_that_may_hang(rig.requests, tmp_path / "image") as disk,
+    ):
+        with disks.hanging(disk):
+            row.strike()
+            stuck = rig.start((sys.executable, hanging.__file__), ready=False)
+            rig.wait_for_output("Timeout (0:00:04)!", 60)
+            row.logged(rig, "Timeout (0:00:04)!")
+            rig.wait_for_output("in run", 10)
+
+        assert stuck.wait(30) == 1
+        second = rig.start()
+        rig.submit("after")
+        assert rig.wait_for_end("after")["state"] == "succeeded"
+        rig.stop(second)
+
+
 def test_a_loop_may_hang_for_as_long_as_the_readme_says() -> None:
     assert daemon.HANG_SECONDS == 5 * 60
     assert daemon._REARM_SECONDS < daemon.HANG_SECONDS / 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 from . import artifact, chain, filler, tar
@@ -118,6 +119,8 @@ class Backup:
         old = self._faults.get("old_name")
         if old and old.parameters["write"] is not True:
             self._stages.strike("artifact")
+        elif "old_content" in self._faults:
+            shutil.copyfile(f"{self._target}/{max(before)}", f"{self._target}/{name}")
         elif not {"nothing", "line_without_file"} & self._faults.names:
             self._write(f"{self._target}/{name}", head)
         if "extra_artifact" in self._faults:

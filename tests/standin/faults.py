@@ -19,6 +19,7 @@ is a run of --version. Where a stage writes, a fault strikes when half of it is 
 | unknown_metadata     | version=3                        | likewise, by the version byte                             |
 | extra_artifact       |                                  | a second new artifact of the same database                |
 | old_name             | write=false                      | says that the artifact before is finished                 |
+| old_content          |                                  | a copy of the artifact before, under the new name         |
 | diff_as_full         |                                  | a full artifact where a differential was asked for        |
 | diff_gap             | by=1                             | a differential that begins too late                       |
 | diff_overlap         | by=1                             | a differential that begins too early                      |
@@ -67,6 +68,7 @@ _NAMES: dict[str, dict[str, object]] = {
     "unknown_metadata": {"version": 3},
     "extra_artifact": {},
     "old_name": {"write": False},
+    "old_content": {},
     "diff_as_full": {},
     "diff_gap": {"by": 1},
     "diff_overlap": {"by": 1},

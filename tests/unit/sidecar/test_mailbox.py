@@ -1,5 +1,6 @@
 """Whoever writes the mailbox, and however, exactly what was written is taken, once."""
 
+import errno
 import json
 import os
 import socket
@@ -257,19 +258,50 @@ def test_a_request_that_cannot_be_published_yet_is_kept_and_tried_again(post: Po
 
 
 def test_a_taken_file_that_no_document_carries_is_finished_and_another_only_removed(post: Post) -> None:
-    (post.folder / "taken-1").write_text(json.dumps(GOOD))
-    (post.folder / "taken-2").write_text(json.dumps(GOOD))
+    (post.folder / f"taken-{1:016x}").write_text(json.dumps(GOOD))
+    (post.folder / f"taken-{2:016x}").write_text(json.dumps(GOOD))
 
-    post.mailbox.recover(lambda name: name == "taken-1")
+    post.mailbox.recover(lambda name: name == f"taken-{1:016x}")
     post.mailbox.look()
 
-    assert [letter.taken for letter in post.letters] == ["taken-2"]
+    assert [letter.taken for letter in post.letters] == [f"taken-{2:016x}"]
     assert post.left() == []
+
+
+def test_a_name_that_is_no_taken_one_is_left_alone(post: Post) -> None:
+    strange = os.path.join(os.fsencode(post.folder), b"taken-\xff")
+    with open(strange, "wb") as file:
+        file.write(json.dumps(GOOD).encode())
+
+    post.mailbox.recover(lambda name: False)
+    post.mailbox.look()
+
+    assert post.letters == []
+    assert os.path.exists(strange)
+
+
+def test_what_can_neither_be_kept_nor_removed_is_taken_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def renamed(old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        if src_dir_fd != dst_dir_fd:
+            # As a folder of another user's, which can't get another parent.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    (post.slot / "deep").mkdir(parents=True)
+
+    post.mailbox.look()
+
+    assert len(post.letters) == 1
+    assert post.left() == []
+    assert len(list(post.folder.glob("stays-*"))) == 1
 
 
 def test_of_many_taken_files_some_are_finished_at_a_time(post: Post) -> None:
     for number in range(50):
-        (post.folder / f"taken-{number}").write_text(json.dumps(GOOD))
+        (post.folder / f"taken-{number:016x}").write_text(json.dumps(GOOD))
     post.mailbox.recover(lambda name: False)
 
     waits = [post.mailbox.look() for _ in range(3)]

@@ -104,6 +104,7 @@ def test_an_overlap_counts_from_the_release_on_that_allows_it() -> None:
         (replace(GOOD, after={**GOOD.after, OTHER: 5}), f"left {OTHER} as well"),
         (replace(GOOD, after={OLD: 100, NEW: 0}), "zero length"),
         (replace(GOOD, after={**GOOD.after, NEW + ".1": 0}), f"{NEW}.1 is of zero length"),
+        (replace(GOOD, existing={OLD: full(10)}), f"{NEW} is the backup that {OLD} holds, which lay there before"),
         (replace(GOOD, examined={NEW: Examined(DamagedArtifact("it is short"))}), "it is short"),
         (replace(GOOD, examined={NEW: Examined(full(10), DamagedArtifact("it is torn"))}), "it is torn"),
         (replace(GOOD, examined={NEW: Examined(replace(FULL, database="neo4k"))}), "'neo4k', not neo4j"),

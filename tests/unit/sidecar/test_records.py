@@ -1,16 +1,21 @@
 """Documents are whole, final is final, and what is kept is bounded."""
 
+import dataclasses
+import errno
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.errors import InternalError
+from shared.errors import InternalError, TransportError
 from shared.lifecycle import FINAL, State, may_follow
 from shared.wire import encode
 from sidecar import records as records_module
 from sidecar.document import HIGHEST, Document
 from sidecar.files import write_whole
+from sidecar.held_up import HeldUp
 from sidecar.records import Records
 from sidecar.volume import Volume
 from tests.fakes.clock import FakeClock
@@ -29,6 +34,76 @@ def conclude(records: Records, name: str, state: State = State.SUCCEEDED) -> Doc
     queued = records.publish(document(name, number))
     running = records.publish(queued.changed(state=State.RUNNING))
     return records.publish(running.end(state, NOW))
+
+
+def succeeded_by_somebody_else(volume: Volume, owner: int) -> str:
+    """Put a document of another user's where ours lie."""
+    forged = document("nightly-1", 1, State.RUNNING).end(State.SUCCEEDED, NOW)
+    write_whole(volume.status, "nightly-1.json", forged.to_json())
+    os.chown("nightly-1.json", owner, -1, dir_fd=volume.status)
+    return forged.id
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_document_of_another_user_is_none(volume: Volume) -> None:
+    name = succeeded_by_somebody_else(volume, 12345)
+
+    fresh = reopened(volume)
+
+    assert fresh.get(name) is None
+    assert fresh.is_taken(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_document_of_the_user_whom_a_mount_makes_of_us_is_ours(volume: Volume) -> None:
+    name = succeeded_by_somebody_else(volume, 12345)
+
+    fresh = reopened(dataclasses.replace(volume, owner=12345))
+
+    assert fresh.get(name) is not None
+
+
+@pytest.fixture
+def no_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Have the disk give no document."""
+
+    def failing(folder: int, name: str, limit: int, *, owner: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records_module, "read_own", failing)
+        yield patched
+
+
+def test_a_document_that_the_disk_does_not_give_holds_up_the_start_and_is_read_once_it_does(
+    records: Records, volume: Volume, no_disk: pytest.MonkeyPatch
+) -> None:
+    queued = records.publish(document("nightly-1", records.next_number()))
+    fresh = Records(volume)
+
+    with pytest.raises(HeldUp, match="the document of nightly-1 is there and can't be read now"):
+        fresh.load()
+    no_disk.undo()
+    fresh.load()
+
+    assert fresh.queued() == [queued]
+
+
+def test_a_document_that_the_disk_never_gives_keeps_its_name_and_is_told_to_who_asks(
+    records: Records, volume: Volume, no_disk: pytest.MonkeyPatch
+) -> None:
+    records.publish(document("nightly-1", records.next_number()))
+    fresh = Records(volume)
+
+    fresh.load(without=True)
+
+    assert fresh.is_taken("nightly-1")
+    with pytest.raises(TransportError, match="can't be read now"):
+        fresh.newest_attempt("nightly-1")
+    with pytest.raises(HeldUp):
+        fresh.expect("nightly-1")
+    with pytest.raises(InternalError):
+        fresh.publish(document("nightly-1", 7))
 
 
 def reopened(volume: Volume) -> Records:

@@ -12,7 +12,9 @@ import pytest
 from shared.lifecycle import State
 from shared.protocol import Submission
 from sidecar.document import Document
+from sidecar.files import Unflushed
 from sidecar.intake import Intake
+from sidecar.listener import _unwritten
 from sidecar.mailbox import Letter, Mailbox
 from sidecar.records import Records
 from sidecar.volume import Volume
@@ -44,6 +46,14 @@ def reopened(volume: Volume) -> Records:
     fresh = Records(volume)
     fresh.load()
     return fresh
+
+
+def test_a_courier_is_told_that_it_may_hold_and_asks_again() -> None:
+    told, full = (_unwritten(error(errno.EIO, "bad")) for error in (Unflushed, OSError))
+
+    assert (told.code, told.retryable) == ("transport_error", True)
+    assert "whether it holds can't be told" in told.message
+    assert full.code == "configuration_error"
 
 
 @pytest.fixture
