@@ -60,7 +60,14 @@ def overlay_objects(namespace: str, images: Images, folder: Path, settings: dict
                 ("neo4j-backup-trigger", images.trigger),
             )
         ],
-        "patches": [{"target": {"kind": "StatefulSet"}, "patch": json.dumps(patch)}],
+        "patches": [
+            {"target": {"kind": "StatefulSet"}, "patch": json.dumps(patch)},
+            # A session may be under way at a quarter past two.
+            {
+                "target": {"kind": "CronJob"},
+                "patch": json.dumps([{"op": "add", "path": "/spec/suspend", "value": True}]),
+            },
+        ],
     }
     (overlay / "kustomization.yaml").write_text(json.dumps(kustomization))
     # This cluster enforces no NetworkPolicy, and the one of the overlay has an address to be filled in.

@@ -213,6 +213,23 @@ def a_stack(images: Images, folder: Path, **settings: str) -> Iterator[Stack]:
 
 
 @contextmanager
+def a_full_queue(stack: Stack) -> Iterator[None]:
+    """Have as many requests as may wait stand behind one that runs until this ends."""
+    ids = [f"filling-{number}-{uuid.uuid4().hex[:6]}" for number in range(17)]
+    given = json.dumps({"request": {"path": TARGET, "type": "FULL", "database": "neo4j"}, "word": uuid.uuid4().hex})
+    stack.set_knobs(faults=[{"fault": "hang"}])
+    # By couriers in the pod: a command for each, and the time of seventeen would be a run's.
+    each = f'given=$1; shift; for id; do echo "$given" | {SIDECAR} submit "$id" >/dev/null || exit; done'
+    try:
+        stack.kubectl("exec", POD, "-c", SIDECAR, "--", "sh", "-c", each, "sh", given, *ids)
+        yield
+    finally:
+        stack.set_knobs()
+        for name in ids:
+            stack.ask("cancel", name)
+
+
+@contextmanager
 def slowed(stack: Stack, rate: float) -> Iterator[None]:
     """Have a server that others broke run again, with nothing set aside, and copy so many bytes in a second."""
     stack.until_running()

@@ -1,10 +1,11 @@
 """What becomes of a backup in a real cluster when a pod goes, a container is killed, or the way there is cut."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_a_sidecar_that_is_killed_in_mid_backup_is_told_and_the_job_s_retry_succ
 
 def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stack) -> None:
     # No row of docs/faults.md: which of the two ends it is hangs on who is quicker.
+    stack.set_knobs(faults=[{"fault": "hang"}])
     with stack.started("--type", "FULL", "--id", "with-grace") as process:
         kube.until(lambda: stack.ask("status", "with-grace").get("state") == "running", "the run", 60)
         stack.kubectl("delete", "pod", POD, "--wait=false")
@@ -105,44 +107,81 @@ def test_a_pod_that_is_deleted_with_grace_ends_its_backup_truthfully(stack: Stac
     assert "backup_failed" not in json.dumps(found.answer)
 
 
+@contextmanager
+def standing_still(stack: Stack, kind: str) -> Iterator[None]:
+    """Stop one of the pod's containers: it neither works nor hears of its end before this is over."""
+    container = stack.container(kind)
+    kube.signal_container(container, "SIGSTOP")
+    try:
+        yield
+    finally:
+        kube.signal_container(container, "SIGCONT")
+
+
+def test_before_neo4j_hears_of_the_pod_s_end_its_sidecar_is_drained(stack: Stack) -> None:
+    stack.set_knobs(faults=[{"fault": "hang"}])
+    kube.await_running(stack.namespace, POD, "neo4j")
+    with stack.started("--type", "FULL", "--id", "drained") as process:
+        kube.until(lambda: stack.ask("status", "drained").get("state") == "running", "the run", 60)
+        # A native sidecar is sent SIGTERM only after Neo4j has ended; what comes before that is its preStop hook's.
+        with standing_still(stack, "containerStatuses"):
+            stack.kubectl("delete", "pod", POD, "--wait=false")
+            found = ended(process)
+
+    assert found.exit_code == 11, found.said
+    assert "the sidecar was drained while the backup was running" in found.answer["message"]
+
+
 def test_a_new_request_waits_for_the_successor_of_a_pod_whose_shutdown_takes_its_time(stack: Stack) -> None:
     stack.set_knobs()
     before = len(stack.artifacts())
     kube.await_running(stack.namespace, POD, "neo4j")
-    neo4j = stack.container("containerStatuses")
-    # It hears of its end once it goes on; until then the pod is there, its sidecar drained.
-    kube.signal_container(neo4j, "SIGSTOP")
-    try:
+    # Neo4j hears of its end once it goes on; until then the pod is there, its sidecar drained.
+    with standing_still(stack, "containerStatuses"):
         stack.kubectl("delete", "pod", POD, "--wait=false")
-        with stack.started("--type", "FULL", "--id", "moved", "--connect-for", "4m") as process:
-            assert process.stderr is not None
-            told = process.stderr.readline()
-            kube.signal_container(neo4j, "SIGCONT")
-            found = ended(process)
-    finally:
-        kube.signal_container(neo4j, "SIGCONT")
+        process = stack.started("--type", "FULL", "--id", "moved", "--connect-for", "4m")
+        assert process.stderr is not None
+        told = process.stderr.readline()
+    with process:
+        found = ended(process)
 
     assert told == f"Waiting: the pod {POD} is being deleted, and a new request waits for its successor; asking again\n"
     assert (found.exit_code, found.answer.get("state")) == (0, "succeeded"), found.said
     assert len(stack.artifacts()) == before + 1
 
 
-@fault(Group.KUBERNETES, "Neo4j's pod is deleted without grace while its backup runs, and replaced")
+@fault(Group.KUBERNETES, "Neo4j's pod is deleted without grace while its backup runs, and its sidecar tells nothing")
 def test_a_pod_that_is_deleted_without_grace_is_told_within_half_a_minute(stack: Stack, row: Recorder) -> None:
     before = len(stack.artifacts())
+    stack.set_knobs(faults=[{"fault": "hang"}])
     with stack.started("--type", "FULL", "--id", "without-grace") as process:
         kube.until(lambda: stack.ask("status", "without-grace").get("state") == "running", "the run", 60)
+        container = stack.container("initContainerStatuses")
+        # As where its node is lost: what is known of the pod has to be enough.
+        kube.signal_container(container, "SIGSTOP")
         began = time.monotonic()
         row.strike()
         stack.kubectl("delete", "pod", POD, "--grace-period=0", "--force")
         found = ended(process)
         took = time.monotonic() - began
-    row.record(replace(seen(found.answer), state=""), stack.left(before))
+    row.record(seen(found.answer), stack.left(before))
 
     assert found.exit_code == 11
-    # The daemon may still tell it itself; where it can't, the pod that is gone does.
-    assert found.answer.get("error", found.answer)["code"] == "backup_interrupted"
+    assert found.answer["error"]["code"] == "backup_interrupted"
+    assert re.search("was deleted|was replaced", found.answer["error"]["message"])
     assert took < 30
+
+
+def test_a_sidecar_that_is_restarted_in_mid_backup_is_told_with_why(stack: Stack) -> None:
+    with stack.started("--type", "FULL", "--id", "restarted") as process:
+        kube.until(lambda: stack.ask("status", "restarted").get("state") == "running", "the run", 60)
+        stack.kill_sidecar()
+        found = ended(process)
+
+    assert (found.exit_code, found.answer["code"]) == (11, "backup_interrupted")
+    [warning] = found.answer["warnings"]
+    assert f"The container {SIDECAR} of the pod {POD} ended" in warning
+    assert "logs --previous" in warning
 
 
 @fault(Group.KUBERNETES, "the exec is cut every 3 s for two minutes")
@@ -173,5 +212,6 @@ def test_an_exec_that_is_cut_every_three_seconds_for_two_minutes_loses_no_end_an
 
 
 def cut(between: Relay, stop: threading.Event) -> None:
-    while not stop.wait(CUT_EVERY):
+    until = time.monotonic() + CUT_FOR + 2 * CUT_EVERY
+    while time.monotonic() < until and not stop.wait(CUT_EVERY):
         between.cut()

@@ -7,7 +7,7 @@ import pytest
 
 from tests import kube
 from tests.e2e.kubernetes_objects import POD, TARGET
-from tests.e2e.kubernetes_stack import Stack, ended
+from tests.e2e.kubernetes_stack import Stack, a_full_queue, ended
 from tests.standin import server
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.timeout(300)]
@@ -52,18 +52,13 @@ def test_what_does_not_succeed_is_told(
     assert found.answer.get("error", found.answer)["code"] == code
 
 
-def test_a_queue_that_is_full_is_told_and_takes_requests_again(stack: Stack) -> None:
-    stack.set_knobs(faults=[{"fault": "hang"}])
-    ids = [f"waiting-{number}-{time.monotonic_ns()}" for number in range(17)]
-    for each in ids:
-        assert stack.trigger("--id", each, "--no-wait", "--type", "FULL").exit_code == 0
-
-    busy = stack.trigger("--type", "FULL", "--no-wait")
+def test_a_queue_that_is_full_is_told_and_takes_requests_again(frail_stack: Stack) -> None:
+    stack = frail_stack
+    stack.until_running()
+    with a_full_queue(stack):
+        busy = stack.trigger("--type", "FULL", "--no-wait")
 
     assert (busy.exit_code, busy.answer["error"]["code"]) == (10, "sidecar_busy")
-    stack.set_knobs()
-    for each in ids:
-        stack.ask("cancel", each)
     assert stack.trigger("--type", "FULL").exit_code == 0
 
 
