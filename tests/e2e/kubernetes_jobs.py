@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests import kube
-from tests.e2e.kubernetes_objects import OURS
 
 # Any, here and below: a JSON document.
 Document = dict[str, Any]
@@ -72,19 +71,19 @@ class Job:
         )
 
 
-def job_by_a_person(namespace: str, kind: str, change: Document, environment: dict[str, str]) -> Job:
+def job_by_a_person(namespace: str, cronjob: str, change: Document, environment: dict[str, str]) -> Job:
     """Make a Job of a CronJob's, as ``kubectl create job --from`` does, with some of its container changed."""
     name = f"job-{uuid.uuid4().hex[:8]}"
-    words = ("create", "job", name, f"--from=cronjob/{OURS}-{kind}", "--dry-run=client", "-o", "json")
+    words = ("create", "job", name, f"--from=cronjob/{cronjob}", "--dry-run=client", "-o", "json")
     made = json.loads(kube.kubectl("-n", namespace, *words))
     _change(made["spec"]["template"], change, environment)
     kube.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(made))
     return Job(namespace, name)
 
 
-def job_by_the_controller(namespace: str, kind: str, change: Document, environment: dict[str, str]) -> Job:
+def job_by_the_controller(namespace: str, cronjob: str, change: Document, environment: dict[str, str]) -> Job:
     """Have the CronJob controller make a Job: of a copy of a CronJob that is due, and rests again afterwards."""
-    found = kube.get(namespace, "cronjob", f"{OURS}-{kind}")
+    found = kube.get(namespace, "cronjob", cronjob)
     name = f"cron-{uuid.uuid4().hex[:8]}"
     spec = {**found["spec"], "schedule": "* * * * *", "suspend": True}
     _change(spec["jobTemplate"]["spec"]["template"], change, environment)

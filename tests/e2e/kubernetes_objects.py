@@ -1,6 +1,7 @@
 """What the end-to-end tests apply: the restricted overlay under a namespace and a prefix of their own."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,19 @@ OURS = f"{NAME}-backup"
 Document = dict[str, Any]
 
 
-def overlay_objects(namespace: str, images: Images, folder: Path, settings: dict[str, str]) -> list[Document]:
-    """Render the overlay with our images, the sidecar's ``settings`` and a volume for the stand-in's knobs."""
+def overlay_objects(
+    namespace: str,
+    images: Images,
+    folder: Path,
+    settings: dict[str, str],
+    *,
+    base: str = "restricted",
+    patches: Sequence[Document] = (),
+) -> list[Document]:
+    """Render an overlay over ``base`` with our images and a volume for the stand-in's knobs.
+
+    ``settings`` are the sidecar's, ``patches`` kustomize's.
+    """
     overlay = folder / "overlay"
     overlay.mkdir()
     environment = {"NEO4J_ACCEPT_LICENSE_AGREEMENT": "eval", **settings}
@@ -51,7 +63,7 @@ def overlay_objects(namespace: str, images: Images, folder: Path, settings: dict
     kustomization = {
         "namespace": namespace,
         "namePrefix": PREFIX,
-        "resources": [f"{above}/overlays/restricted", "claim.yaml"],
+        "resources": [f"{above}/overlays/{base}", "claim.yaml"],
         "images": [
             {"name": name, "newName": image, "newTag": "latest"}
             for name, image in (
@@ -61,6 +73,7 @@ def overlay_objects(namespace: str, images: Images, folder: Path, settings: dict
             )
         ],
         "patches": [
+            *patches,
             {"target": {"kind": "StatefulSet"}, "patch": json.dumps(patch)},
             # A session may be under way at a quarter past two.
             {

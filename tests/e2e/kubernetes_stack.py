@@ -17,7 +17,7 @@ import yaml
 from tests import kube
 from tests.docker_host import ROOT
 from tests.e2e.kubernetes_jobs import Job, job_by_a_person
-from tests.e2e.kubernetes_objects import POD, PREFIX, SIDECAR, TARGET, Document, overlay_objects, volume
+from tests.e2e.kubernetes_objects import OURS, POD, PREFIX, SIDECAR, TARGET, Document, overlay_objects, volume
 from tests.faults.recording import Seen, describe
 from tests.images import Images
 from tests.tiers import require
@@ -111,7 +111,7 @@ class Stack:
         """Have a Job made of a CronJob's, with a command and variables of its own."""
         given = {"NEO4J_BACKUP_TRIGGER_OUTPUT": "json", "NEO4J_BACKUP_TRIGGER_DATABASE": "neo4j", **environment}
         change = {"command": list(command), "args": list(args)} if command else {"args": list(args)}
-        return by(self.namespace, kind, change, given)
+        return by(self.namespace, f"{OURS}-{kind}", change, given)
 
     def until_running(self) -> None:
         """Wait until the sidecar's daemon answers."""
