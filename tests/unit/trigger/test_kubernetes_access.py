@@ -206,9 +206,9 @@ def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str, context
 
 
 def test_a_user_that_can_not_be_used_is_told_without_its_token(tmp_path: Path) -> None:
-    path = write_kubeconfig(tmp_path / "config", user={"token": "s3cr3t", "auth-provider": None})
+    path = write_kubeconfig(tmp_path / "config", user={"username": None, "password": "s3cr3t"})
 
-    with pytest.raises(ConfigurationError, match=r"can't be used: .*Expected key auth-provider") as error:
+    with pytest.raises(ConfigurationError, match=r"can't be used: .*Expected key username") as error:
         open_access(None, {"KUBECONFIG": path}, "/none")
 
     assert "s3cr3t" not in str(error.value) + error.value.hint
