@@ -2,6 +2,7 @@
 
 import click
 
+from trigger.environment import refuse_empty
 from trigger.options import (
     RULE,
     RequestId,
@@ -37,6 +38,7 @@ def status(
 
     Exits with 0 once that is told, however the backup ended; with --follow, with the backup's own code.
     """
+    refuse_empty(click.get_current_context(), ("timeout",))
     from trigger.client import Patience
     from trigger.report import tell_status
     from trigger.verbs.reading import newest

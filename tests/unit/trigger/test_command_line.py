@@ -236,11 +236,55 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(arguments: tuple[str, ..
     assert words in result.stderr
 
 
-def test_an_id_that_is_empty_in_the_environment_is_wrong_usage(sidecar: Sidecar) -> None:
-    result = sidecar.run(*ASK, NEO4J_BACKUP_TRIGGER_ID="")
+@pytest.mark.parametrize(
+    ("verb", "option", "value"),
+    [
+        ("trigger", "ID", ""),
+        ("trigger", "DATABASE", ""),
+        ("trigger", "DATABASE", " "),
+        ("trigger", "TIMEOUT", ""),
+        ("status", "TIMEOUT", ""),
+    ],
+)
+def test_what_is_empty_in_the_environment_is_wrong_usage(sidecar: Sidecar, verb: str, option: str, value: str) -> None:
+    result = sidecar.run(*(ASK if verb == "trigger" else (verb,)), **{f"NEO4J_BACKUP_{verb.upper()}_{option}": value})
 
     assert code(result) == 2
-    assert "NEO4J_BACKUP_TRIGGER_ID is empty" in result.stderr
+    assert f"NEO4J_BACKUP_{verb.upper()}_{option} is empty" in result.stderr
+    assert sidecar.daemon.asked == []
+
+
+def test_what_is_typed_goes_before_what_is_empty_in_the_environment(sidecar: Sidecar) -> None:
+    empty = dict.fromkeys(["DATABASE", "ID", "TIMEOUT", "POD", "SELECTOR", "CONTEXT", "NAMESPACE"], "")
+
+    result = sidecar.run(
+        *(*ASK, "--id", "nightly-1", "--database", "neo4j", "--timeout", "1m", "--no-wait"),
+        **{f"NEO4J_BACKUP_TRIGGER_{name}": value for name, value in empty.items()},
+    )
+
+    assert code(result) == 0, result.stderr
+
+
+@pytest.mark.parametrize("verb", ["trigger", "status", "list", "logs", "cancel", "check"])
+@pytest.mark.parametrize("option", ["CONTEXT", "NAMESPACE", "CONTAINER"])
+def test_where_the_pod_is_is_not_left_to_an_empty_variable(verb: str, option: str) -> None:
+    rest = {"trigger": ("--path", "/backups"), "cancel": ("nightly-1",)}.get(verb, ())
+
+    result = call(verb, "--pod", "neo4j-0", *rest, **{f"NEO4J_BACKUP_{verb.upper()}_{option}": ""})
+
+    assert code(result) == 2
+    assert f"NEO4J_BACKUP_{verb.upper()}_{option} is empty" in result.stderr
+
+
+@pytest.mark.parametrize("empty", ["POD", "SELECTOR", "DOCKER", "LOCAL"])
+def test_an_empty_place_is_not_passed_over_for_another_of_the_environment(sidecar: Sidecar, empty: str) -> None:
+    other = {"LOCAL": "DOCKER"}.get(empty, "LOCAL")
+    given = {f"NEO4J_BACKUP_LIST_{empty}": "", f"NEO4J_BACKUP_LIST_{other}": sidecar.folder}
+
+    result = call("list", **given)
+
+    assert code(result) == 2
+    assert f"NEO4J_BACKUP_LIST_{empty} is empty" in result.stderr
     assert sidecar.daemon.asked == []
 
 
