@@ -50,13 +50,20 @@ class Overdue(Exception):
 
 
 class Conversation:
-    """Asks over ``transport``. ``timeout`` is for all of it, in seconds from now on."""
+    """Asks over ``transport``. ``timeout`` is for all of it, in seconds from ``began`` on, or from now."""
 
-    def __init__(self, transport: Transport, listener: Listener, clock: Clock, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        listener: Listener,
+        clock: Clock,
+        timeout: float | None = None,
+        began: float | None = None,
+    ) -> None:
         self._transport = transport
         self._listener = listener
         self._clock = clock
-        self._deadline = None if timeout is None else clock.now() + timeout
+        self._deadline = None if timeout is None else (clock.now() if began is None else began) + timeout
         self._attempts_until: float | None = None
         self.sent = False
         """Whether the last question may have reached the daemon."""

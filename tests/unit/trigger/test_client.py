@@ -564,6 +564,26 @@ def test_the_timeout_holds_while_nothing_can_be_reached() -> None:
         there.client.follow("nightly-1")
 
 
+@pytest.mark.parametrize(("script", "why"), [([UNREACHABLE], ": the network is down"), ([FOREVER], "")])
+def test_of_a_request_that_was_never_reached_no_backup_is_told_to_go_on(script: Sequence[Step], why: str) -> None:
+    there = always(script, Patience(connect_for=100, timeout=20))
+
+    with pytest.raises(TransportError, match=rf"^the fake place did not answer what it was asked within 20s{why}$"):
+        there.client.follow("nightly-1")
+
+    assert there.client.standing is Standing.UNASKED
+
+
+def test_a_timeout_may_have_begun_before_the_client() -> None:
+    there = always([FOREVER], Patience(timeout=20, began=FakeTime().now() - 15))
+    began = there.time.now()
+
+    with pytest.raises(TransportError, match=r"within 20s$"):
+        there.client.follow("nightly-1")
+
+    assert there.time.now() - began <= 5.1
+
+
 def test_a_request_that_a_restarted_sidecar_does_not_know_was_interrupted() -> None:
     there = talk(accepted(), [*say(status()), Exit(137)], [UNREACHABLE], UNKNOWN_ID)
     there.client.submit("nightly-1", REQUEST)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -379,6 +380,31 @@ def test_status_follows_to_the_end_and_exits_with_the_backup_s_code(sidecar: Sid
 
     assert code(result) == 14
     assert result.stdout.startswith("Backup nightly-1 failed")
+
+
+@pytest.mark.parametrize("words", [(), ("nightly-1",)], ids=["the newest", "an id"])
+def test_a_timeout_before_anything_is_known_of_a_request_is_an_error_of_the_way_there(
+    sidecar: Sidecar, words: tuple[str, ...]
+) -> None:
+    sidecar.answers |= {"list": [30.0], "follow": [30.0]}
+    began = time.monotonic()
+
+    result = sidecar.run("status", "--follow", *words, "--timeout", "1s")
+
+    assert code(result) == 12
+    assert "did not answer what it was asked within 1s" in result.stderr
+    assert "goes on" not in result.stderr
+    assert time.monotonic() - began < 8
+
+
+def test_of_the_newest_request_the_whole_timeout_is_no_longer_than_asked(sidecar: Sidecar) -> None:
+    sidecar.answers |= {"list": [2.0, status("nightly-1"), END], "follow": [status(), 30.0]}
+    began = time.monotonic()
+
+    result = sidecar.run("status", "--follow", "--timeout", "3s")
+
+    assert code(result) == 6
+    assert time.monotonic() - began < 4.5
 
 
 def test_status_of_an_id_that_nobody_knows_is_refused(sidecar: Sidecar) -> None:
