@@ -16,7 +16,8 @@ from trigger.transport.kubernetes_api import (
     is_unknown_certificate,
     pod_path,
 )
-from trigger.transport.kubernetes_errors import Place, refused, unreachable
+from trigger.transport.kubernetes_errors import refused, unreachable
+from trigger.transport.kubernetes_place import Place
 from trigger.transport.protocol import Misdirected
 
 _UNAUTHORIZED = 401
