@@ -12,13 +12,14 @@ from trigger.transport.protocol import Misdirected
 
 _SAID_LIMIT = 400
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request")
+_WEBHOOK = re.compile(r'admission webhook "([^"]*)" denied the request')
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
 _BROKEN = 500
 
 
 class NotAllowed(Misdirected):
-    """Who we are may not do this: by its rights, or by an admission policy, whose name is ``policy``, "" for none."""
+    """Who we are may not do this: by its rights, by a webhook, or by an admission policy, whose name is ``policy``."""
 
     def __init__(self, message: str, *, hint: str = "", policy: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -55,8 +56,11 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
     return TransportError(f"the API server {server} can't be reached: {said}", hint=_works_first(access))
 
 
-def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
-    """Tell why the API server doesn't do ``what``, as in "list the pods"; one that isn't there is told elsewhere."""
+def refused(refusal: Refusal, place: Place, what: str, selector: str = "") -> TransportError:
+    """Tell why the API server doesn't do ``what``, as in "list the pods"; one that isn't there is told elsewhere.
+
+    ``selector`` are the labels that were asked for.
+    """
     said = printable(refusal.message, _SAID_LIMIT)
     found = _POLICY.search(refusal.message)
     policy = "" if found is None else found[1]
@@ -65,6 +69,18 @@ def refused(refusal: Refusal, place: Place, what: str) -> TransportError:
             return Misdirected(
                 f"the API server doesn't know who we are: it takes no credentials of {printable(place.access.source)}",
                 hint=f"They may have ended. {_who_we_are(place)}",
+            )
+        case status if status < _BROKEN and status != _BUSY and _WEBHOOK.search(refusal.message):
+            # With any status that it likes: 400 where it names none.
+            return NotAllowed(
+                f"a webhook of the cluster doesn't let us {what}: {said}",
+                hint=f"{kubectl(place.access, 'get', 'validatingwebhookconfigurations')} shows whose it is.",
+            )
+        case 400 if selector and refusal.reason == "BadRequest":
+            return Misdirected(
+                f"the API server can't read the labels {printable(selector, 200)}: {said}",
+                hint="--selector takes KEY=VALUE, with a comma between two: "
+                f"{place.kubectl('get', 'pods', '-l', selector)} has to work first.",
             )
         case 403 if not policy:
             return NotAllowed(f"Kubernetes doesn't let us {what}: {said}", hint=_rights(refusal.message, place))

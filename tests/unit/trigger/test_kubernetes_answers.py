@@ -486,6 +486,51 @@ def test_a_policy_s_refusal_comes_with_its_message(answering: Answering) -> None
         answering(THERE, refuses(422, "Invalid", "only couriers may run here")).lines()
 
 
+@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (400, "BadRequest"), (422, "Invalid")])
+def test_an_exec_that_a_webhook_refuses_is_no_matter_of_rights_and_not_asked_again(
+    answering: Answering, status: int, reason: str
+) -> None:
+    said = 'admission webhook "no-exec.example.com" denied the request: nobody runs anything here'
+
+    with pytest.raises(NotAllowed, match=r"^a webhook of the cluster doesn't let us run .* runs anything here$") as no:
+        answering(THERE, refuses(status, reason, said)).lines()
+
+    assert no.value.hint == "`kubectl get validatingwebhookconfigurations` shows whose it is."
+    assert no.value.policy == ""
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        refuses(500, "InternalError", 'failed calling webhook "no-exec.example.com": connection refused'),
+        refuses(429, "TooManyRequests", 'admission webhook "no-exec.example.com" denied the request: slow down'),
+        refuses(400, "BadRequest", "container neo4j-backup-sidecar is not valid for pod neo4j-0"),
+    ],
+)
+def test_an_exec_that_may_be_let_through_the_next_time_is_asked_for_again(answering: Answering, no: Says) -> None:
+    with pytest.raises(TransportError) as error:
+        answering(THERE, no).lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+def test_labels_that_are_none_are_told_as_that_and_not_asked_for_again(answering: Answering) -> None:
+    said = "unable to parse requirement: found '=', expected: identifier"
+
+    with pytest.raises(Misdirected, match=r"can't read the labels app==shop==: unable to parse") as error:
+        answering(refuses(400, "BadRequest", said), selector="app==shop==").lines()
+
+    assert error.value.hint.startswith("--selector takes KEY=VALUE")
+    assert "`kubectl -n shop get pods -l app==shop==`" in error.value.hint
+
+
+def test_a_page_in_an_api_server_s_place_is_no_word_on_the_labels(answering: Answering) -> None:
+    with pytest.raises(TransportError, match=r"\(400\): <html>") as error:
+        answering(Says(400, "<html>bad request</html>"), selector="app=shop").lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_is_busy_or_broken_is_asked_again(answering: Answering, status: int) -> None:
     with pytest.raises(TransportError, match=rf"could not run .* now \({status}\)") as error:
