@@ -13,6 +13,7 @@ from trigger.transport.protocol import Misdirected
 _SAID_LIMIT = 400
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request")
 _WEBHOOK = re.compile(r'admission webhook "([^"]*)" denied the request')
+_POD = re.compile(r'pods "([^"]+)" is forbidden: ')
 _USER = re.compile(r'User "([^"]+)"')
 _BUSY = 429
 _BROKEN = 500
@@ -102,9 +103,9 @@ def refused(refusal: Refusal, place: Place, what: str, selector: str = "") -> Tr
             )
 
 
-def rights(verb: str, subresource: str, who: str, place: Place) -> str:
+def rights(verb: str, subresource: str, pod: str, who: str, place: Place) -> str:
     """Say which rights there have to be, and which command shows whether ``who`` has the one that is missing."""
-    shown = place.can_i(verb, subresource, who)
+    shown = place.can_i(verb, subresource, pod, who)
     return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
 
 
@@ -129,4 +130,6 @@ def _who_we_are(place: Place) -> str:
 def _rights(message: str, place: Place) -> str:
     found = _USER.search(message)
     verb = next((word for word in ("create", "list") if f"cannot {word} " in message), "get")
-    return rights(verb, "exec" if "pods/exec" in message else "", "" if found is None else found[1], place)
+    named = None if verb == "list" else _POD.match(message)
+    who, pod = ("" if each is None else each[1] for each in (found, named))
+    return rights(verb, "exec" if "pods/exec" in message else "", pod, who, place)

@@ -20,15 +20,15 @@ class Place:
         which = [] if pod is None else [pod, "-c", self.container]
         return kubectl(self.access, "-n", self.namespace, *words, *which)
 
-    def can_i(self, verb: str, subresource: str, who: str) -> str:
-        """Give the command that asks for a right on pods.
+    def can_i(self, verb: str, subresource: str, pod: str, who: str) -> str:
+        """Give the command that asks for a right on ``pod``, "" for all: a Role may give it for some by their names.
 
         Of a pod's account, ``who``, somebody else will ask; a kubeconfig's context is who we are, and may
         seldom say so by ``--as``.
         """
         words = [f"--subresource={subresource}"] if subresource else []
         other = ["--as", who] if who and self.access.context is None else []
-        return self.kubectl("auth", "can-i", verb, "pods", *words, *other)
+        return self.kubectl("auth", "can-i", verb, f"pods/{pod}" if pod else "pods", *words, *other)
 
 
 def kubectl(access: Access, *words: str) -> str:
