@@ -6,7 +6,7 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import yaml
 from kubernetes.client import Configuration
@@ -15,7 +15,7 @@ from kubernetes.config.kube_config import ConfigNode, KubeConfigMerger
 
 from shared.errors import ConfigurationError
 from shared.text import printable
-from trigger.transport.kubernetes_access import Access, header_value
+from trigger.transport.kubernetes_access import Access, header_value, server_address
 from trigger.transport.kubernetes_login import log_in
 from trigger.transport.kubernetes_provider import PROVIDERS, kept_token
 from trigger.transport.proxies import environment_proxy, parse_proxy
@@ -42,7 +42,8 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
         try:
             chosen = _load(path, context, configuration, folder, seconds)
             name, namespace = str(chosen["name"]), chosen["context"].get("namespace")
-            server = urlsplit(configuration.host)
+            source = f"the context {printable(name, 100)} of {path}"
+            server = server_address(configuration.host, source, "It is the cluster's server in the kubeconfig.")
             # A user and a password there log nobody in; in messages they would be seen.
             server = server._replace(netloc=server.netloc.rpartition("@")[2])
             tls = _tls(configuration) if server.scheme == "https" else None
@@ -53,8 +54,6 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
                 f"the kubeconfig {path} can't be used: {printable(said, 300)}",
                 hint="--context and KUBECONFIG say which; `kubectl config get-contexts` shows what there is.",
             ) from error
-
-    source = f"the context {printable(name, 100)} of {path}"
 
     def authorization() -> str:
         return header_value(str(configuration.auth_settings().get("BearerToken", {}).get("value") or ""), source)
