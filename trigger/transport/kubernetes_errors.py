@@ -40,6 +40,13 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
             hint="Is it another cluster's address, or has its authority been replaced? "
             f"`openssl s_client -connect {printable(access.server.netloc, 200)} -showcerts` shows the certificate.",
         )
+    if isinstance(error, socket.gaierror) and access.proxy is not None:
+        return TransportError(
+            f"the name of the proxy {printable(access.proxy.hostname or '', 200)}, by which the API server "
+            f"{printable(access.server.netloc, 200)} is reached, is not known here",
+            hint="HTTPS_PROXY, or the cluster's proxy-url in the kubeconfig, names it; NO_PROXY takes what is reached "
+            "without one.",
+        )
     if isinstance(error, socket.gaierror):
         return TransportError(
             f"the API server's name {printable(access.server.hostname or '', 200)}, from {by}, is not known here",

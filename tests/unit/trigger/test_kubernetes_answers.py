@@ -742,6 +742,20 @@ def test_no_server_and_no_name_are_told_apart() -> None:
         unnamed.run(["probe"])
 
 
+def test_a_proxy_whose_name_is_not_known_is_told_as_the_proxy_s() -> None:
+    access = access_to("http://cluster.test:6443", proxy="http://me:s3cr3t@proxy.invalid:3128")
+
+    with pytest.raises(TransportError) as error:
+        KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access).run(["probe"])
+
+    told = (
+        "the name of the proxy proxy.invalid, by which the API server cluster.test:6443 is reached, is not known here"
+    )
+    assert error.value.message == told
+    assert {"HTTPS_PROXY,", "NO_PROXY"} <= set(error.value.hint.split())
+    assert "s3cr3t" not in error.value.hint
+
+
 def test_a_token_that_http_refuses_is_told_nobody() -> None:
     with api_server() as (address, _):
         transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(address, token="s3cr3t\n"))
