@@ -1,6 +1,7 @@
 """What the API server says no with, in the user's words, each with the command that shows or mends it."""
 
 import re
+import shlex
 import socket
 
 from shared.errors import TransportError
@@ -38,7 +39,7 @@ def unreachable(error: BaseException, access: Access) -> TransportError:
         return Misdirected(
             f"the API server {server} shows a certificate that {by} doesn't trust: {said}",
             hint="Is it another cluster's address, or has its authority been replaced? "
-            f"`openssl s_client -connect {printable(access.server.netloc, 200)} -showcerts` shows the certificate.",
+            f"`openssl s_client -connect {_host_and_port(access)} -showcerts` shows the certificate.",
         )
     if isinstance(error, socket.gaierror) and access.proxy is not None:
         return TransportError(
@@ -114,6 +115,12 @@ def rights(verb: str, subresource: str, pod: str, who: str, place: Place) -> str
     """Say which rights there have to be, and which command shows whether ``who`` has the one that is missing."""
     shown = place.can_i(verb, subresource, pod, who)
     return f"A Role has to give get and list on pods, get and create on pods/exec. {shown} shows whether it does."
+
+
+def _host_and_port(access: Access) -> str:
+    """Give the API server's, the port always: without one openssl takes 4433."""
+    host = access.server.hostname or ""
+    return printable(shlex.quote(f"{f'[{host}]' if ':' in host else host}:{access.server.port or 443}"), 200)
 
 
 def _works_first(access: Access) -> str:

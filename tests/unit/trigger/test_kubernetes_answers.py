@@ -1,6 +1,7 @@
 """What an API server answers, in the user's words; against a scripted one: a real one seldom says these things."""
 
 import dataclasses
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -23,7 +24,7 @@ from tests.fakes.api_server import (
     refuses,
 )
 from trigger.transport.kubernetes import KubernetesTransport, Target
-from trigger.transport.kubernetes_errors import NotAllowed
+from trigger.transport.kubernetes_errors import NotAllowed, unreachable
 from trigger.transport.protocol import Leaving, Misdirected, Replaced, Silence
 
 pytest.importorskip("websocket")
@@ -778,6 +779,21 @@ def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answeri
     with pytest.raises(TransportError) as unreached:
         closed.run(["probe"])
     assert unreached.value.hint == "`kubectl --context 'prod eu' cluster-info` has to work first."
+
+
+@pytest.mark.parametrize(
+    ("server", "place"),
+    [
+        ("https://cluster.test", "cluster.test:443"),
+        ("https://cluster.test:6443", "cluster.test:6443"),
+        ("https://[fd00::1]", "'[fd00::1]:443'"),
+        ("https://[fd00::1]:6443/k8s", "'[fd00::1]:6443'"),
+    ],
+)
+def test_openssl_is_told_the_port_where_it_would_take_another(server: str, place: str) -> None:
+    error = unreachable(ssl.SSLCertVerificationError("self-signed"), access_to(server))
+
+    assert f"`openssl s_client -connect {place} -showcerts`" in error.hint
 
 
 def test_hostile_words_of_a_server_reach_no_terminal(answering: Answering) -> None:
