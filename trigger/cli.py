@@ -1,6 +1,8 @@
 """neo4j-backup: its verbs, and the only place in the package that exits."""
 
+import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -41,11 +43,25 @@ for _verb in VERBS:
 
 def main() -> None:
     """Run the program and exit."""
+    _replace_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding lacks must not end the wait for a backup.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stderr.flush()
+    except OSError:
+        # Python flushes once more as it ends, and would exit with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(code)
+
+
+def _replace_closed() -> None:
+    """Open what whoever started us has closed: Python has None there, and the next file would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as we live
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -53,7 +69,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return int(cli.main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     except click.Abort:
         return 130

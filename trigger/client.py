@@ -43,11 +43,15 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to go on, in seconds: until the first contact, while a backup can't be reached, in all."""
+    """How long to go on, in seconds: until the first contact, while a backup can't be reached, in all.
+
+    ``began`` is the clock's moment that ``timeout`` counts from, None for when the client is made.
+    """
 
     connect_for: float = 30.0
     reconnect_for: float = 600.0
     timeout: float | None = None
+    began: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,10 @@ class _Cut:
 
 
 class Client:
-    """One trigger's talk with one daemon. The timeout begins when it is made."""
+    """One trigger's talk with one daemon."""
 
     def __init__(self, transport: Transport, listener: Listener, patience: Patience, clock: Clock) -> None:
-        self._talk = Conversation(transport, listener, clock, patience.timeout)
+        self._talk = Conversation(transport, listener, clock, patience.timeout, patience.began)
         self._listener = listener
         self._patience = patience
         self._clock = clock
@@ -112,8 +116,8 @@ class Client:
     def follow(self, request_id: str) -> Told:
         """Tell the listener of every status until the request has ended, and give its last.
 
-        Raises WaitTimedOut where the timeout is over first, TransportError where the daemon can't be
-        reached for too long, and BackupInterrupted where it has forgotten a request that it had.
+        Raises WaitTimedOut where the timeout is over first, TransportError where the daemon can't be reached
+        for too long or was never until then, and BackupInterrupted where it has forgotten a request that it had.
         """
         cut_in_a_row = 0
         try:
@@ -127,6 +131,9 @@ class Client:
                     case told:
                         return told
         except Overdue:
+            if self.standing is not Standing.YES:
+                # Nobody knows of such a request so far, and its backup goes on nowhere.
+                raise self._overdue("what it was asked") from None
             raise WaitTimedOut(
                 f"the request {request_id} has not ended within {format_duration(self._patience.timeout or 0)}"
             ) from None

@@ -25,7 +25,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 BACKOFF_SECONDS = 15.0
 """The longest pause between two attempts."""
 LAST_SECONDS = 10.0
-"""How long an attempt has to begin, at least, also where the time for all attempts is nearly over."""
+"""How long an attempt has to begin, and at the first contact to be answered, at least: also where the time for all
+attempts is nearly over."""
 _STDERR_SHOWN = 300
 _PASSING = (TransportError, Drained)
 """What may be otherwise after a while."""
@@ -50,14 +51,22 @@ class Overdue(Exception):
 
 
 class Conversation:
-    """Asks over ``transport``. ``timeout`` is for all of it, in seconds from now on."""
+    """Asks over ``transport``. ``timeout`` is for all of it, in seconds from ``began`` on, or from now."""
 
-    def __init__(self, transport: Transport, listener: Listener, clock: Clock, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        listener: Listener,
+        clock: Clock,
+        timeout: float | None = None,
+        began: float | None = None,
+    ) -> None:
         self._transport = transport
         self._listener = listener
         self._clock = clock
-        self._deadline = None if timeout is None else clock.now() + timeout
+        self._deadline = None if timeout is None else (clock.now() if began is None else began) + timeout
         self._attempts_until: float | None = None
+        self._first_contact = False
         self.sent = False
         """Whether the last question may have reached the daemon."""
         self.trouble: TransportError | Drained | None = None
@@ -91,7 +100,7 @@ class Conversation:
         TransportError and Drained may. At the first contact a place that isn't there is told at once.
         """
         began = self._clock.now()
-        self._attempts_until = began + limit
+        self._attempts_until, self._first_contact = began + limit, first_contact
         self.trouble = None
         growing = wait_random_exponential(multiplier=1, max=BACKOFF_SECONDS, min=0.2)
 
@@ -125,7 +134,7 @@ class Conversation:
                 raise self._lasting(error, took) from error
             raise
         finally:
-            self._attempts_until = None
+            self._attempts_until, self._first_contact = None, False
 
     def pause(self, seconds: float) -> None:
         """Wait, and have the listener go on meanwhile; raises Overdue."""
@@ -143,7 +152,9 @@ class Conversation:
 
     def _lines(self, exchange: Exchange) -> Iterator[Line]:
         taken = 0
-        while (data := self._read(exchange)) is not None:
+        silence = self._to_answer()
+        while (data := self._read(exchange, silence)) is not None:
+            silence = SILENCE_SECONDS
             line = read_line(data)
             if (error := read_error(line)) is not None:
                 raise error
@@ -155,15 +166,15 @@ class Conversation:
             yield line
         raise self._cut_off(exchange)
 
-    def _read(self, exchange: Exchange) -> bytes | None:
-        until = self._clock.now() + SILENCE_SECONDS
+    def _read(self, exchange: Exchange, silence: float) -> bytes | None:
+        until = self._clock.now() + silence
         while (left := until - self._clock.now()) > 0:
             try:
                 return exchange.read_line(min(left, self._tick()))
             except Silence:
                 self._listener.waiting()
         raise TransportError(
-            f"{self.place} has said nothing for {SILENCE_SECONDS:.0f} s",
+            f"{self.place} has said nothing for {silence:.0f} s",
             hint="The sidecar, its machine or the network is slow or stuck: the sidecar's own log says more.",
         )
 
@@ -185,6 +196,12 @@ class Conversation:
         if given <= 0:
             raise Overdue
         return given
+
+    def _to_answer(self) -> float:
+        """Give the seconds of silence before the first line of an answer."""
+        if not self._first_contact or self._attempts_until is None:
+            return SILENCE_SECONDS
+        return min(SILENCE_SECONDS, max(LAST_SECONDS, self._attempts_until - self._clock.now()))
 
     def _cut_off(self, exchange: Exchange) -> TransportError:
         status = exchange.exit_status

@@ -1,7 +1,6 @@
 """The options that verbs share, and what their values have to be."""
 
 import functools
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -155,17 +154,6 @@ def connect_option(default: str) -> Callable[[Verb], Verb]:
     return option(
         "--connect-for", type=Duration(), default=default, help="How long to try until the sidecar answers at all."
     )
-
-
-def refuse_empty(context: click.Context, name: str) -> None:
-    """Refuse an environment variable that is there and empty: click takes it for one that isn't there."""
-    variable = f"{context.auto_envvar_prefix}_{name.upper()}"
-    if context.params.get(name) is None and os.environ.get(variable) == "":
-        raise click.BadParameter(
-            f"the environment variable {variable} is empty; set it, or take it away.",
-            ctx=context,
-            param_hint=f"--{name.replace('_', '-')}",
-        )
 
 
 RULE = f"A duration is {DURATION_RULE}."

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from trigger.environment import refuse_empty
 from trigger.transport.protocol import Transport
 
 # Any: what click made of the options, each of its own type.
@@ -79,17 +80,21 @@ WAYS = (
 def choose(context: click.Context) -> Reach:
     """Open the one way that the options name; click.UsageError where it isn't one.
 
-    What is typed goes before what the environment says, so that a default there can be departed from.
+    What is typed goes before what the environment says, so that a default there can be departed from. An empty variable
+    is no default: it would be another pod's, or another cluster's.
     """
     values = context.params
     named = [way for way in WAYS if values.get(way.option) is not None]
     typed = [way for way in named if context.get_parameter_source(way.option) is ParameterSource.COMMANDLINE]
+    if not typed:
+        refuse_empty(context, (way.option for way in WAYS))
     found = typed or named
     if len(found) != 1:
         options = " or ".join(f"--{way.option}" for way in WAYS)
         problem = "where the sidecar is has to be said" if not found else "the sidecar is in one place"
         raise click.UsageError(f"{problem}: give one of {options}.", context)
     way = found[0]
+    refuse_empty(context, way.belonging)
     flags: list[str] = []
     for name in (way.option, *way.belonging):
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT and values.get(name) is not None:

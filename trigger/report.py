@@ -23,15 +23,17 @@ def say(*lines: str) -> None:
 def answer(lines: Iterable[str]) -> None:
     """Write lines to standard output, with nothing that drives a terminal.
 
-    A reader that has gone, as ``head`` does, changes no verdict.
+    A reader that has gone, as ``head`` does, changes no verdict, nor does a disk that is full: that is told.
     """
     try:
         for line in lines:
             sys.stdout.write(f"{printable(line)}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes once more as it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            say(f"The answer could not be written to standard output: {error.strerror or error}")
 
 
 # Any: a JSON document.

@@ -168,7 +168,7 @@ def test_what_is_not_there_is_told_by_its_name(shop: str, cluster: Access, targe
 
 
 def test_a_selector_that_is_none_is_told(shop: str, cluster: Access) -> None:
-    with pytest.raises(TransportError, match="doesn't list the pods"):
+    with pytest.raises(Misdirected, match="can't read the labels a=b=c"):
         to(cluster, shop, selector="a=b=c").run(["lines"])
 
 
@@ -183,10 +183,10 @@ def test_a_container_that_can_not_start_says_why(shop: str, cluster: Access) -> 
 @pytest.mark.parametrize(
     ("rules", "verb"),
     [
-        ([], "get pods"),
-        ([EXEC], "get pods"),
-        ([PODS], "get pods --subresource=exec"),
-        ([PODS, {**EXEC, "verbs": ["create"]}], "get pods --subresource=exec"),
+        ([], "get pods/shop-0"),
+        ([EXEC], "get pods/shop-0"),
+        ([PODS], "get pods/shop-0 --subresource=exec"),
+        ([PODS, {**EXEC, "verbs": ["create"]}], "get pods/shop-0 --subresource=exec"),
     ],
 )
 def test_missing_rights_are_told_with_a_command_that_says_no_too(
@@ -205,8 +205,11 @@ def test_rights_on_the_named_pod_alone_are_enough(shop: str, account: Callable[.
     access = account({**PODS, "verbs": ["get"], **only}, {**EXEC, **only})
 
     reach(to(access, shop))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotAllowed) as error:
         to(access, shop, pod="shop-1").run(["lines"])
+    shown = error.value.hint.split("`")[1].split()
+    assert kube.kubectl(*shown[1:], check=False).strip() == "no"
+    assert kube.kubectl(*(word.replace("shop-1", "shop-0") for word in shown[1:]), check=False).strip() == "yes"
 
 
 def test_a_policy_s_refusal_is_told_with_its_message(shop: str, account: Callable[..., Access]) -> None:

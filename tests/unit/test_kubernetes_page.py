@@ -240,5 +240,21 @@ def test_a_mesh_is_kept_away_by_what_the_jobs_carry() -> None:
     assert len(told) == 2
 
 
+def test_the_pod_that_checks_is_to_policies_and_meshes_what_a_job_s_is() -> None:
+    [run] = [each.words for each in PAGE.commands("kubectl") if "run" in each.words]
+    given = {kind: _pairs(run, f"--{kind}=") for kind in ("labels", "annotations")}
+    [policy] = of_kind(overlay("restricted"), "NetworkPolicy")
+
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= given["labels"].items()
+    for each in of_kind(overlay("chart"), "CronJob"):
+        carried = each["spec"]["jobTemplate"]["spec"]["template"]["metadata"]
+        assert given == {kind: carried[kind] for kind in given}
+
+
+def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+    [given] = [word.removeprefix(option) for word in words if word.startswith(option)]
+    return dict(pair.split("=") for pair in given.split(","))
+
+
 def test_nobody_is_sent_to_what_only_the_tests_have() -> None:
     assert "shared/" not in PAGE.text

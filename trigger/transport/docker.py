@@ -46,12 +46,14 @@ class DockerTransport:
                 "--docker needs the docker library, which is not installed",
                 hint="In a clone of neo4j-backup: pip install '.[docker]'",
             ) from error
-        from trigger.transport.docker_errors import FAILURES, no_connection
+        from trigger.transport.docker_errors import FAILURES, no_address, no_connection
 
         try:
             return APIClient(version="auto", timeout=max(1, round(seconds)), **kwargs_from_env())
         except FAILURES as error:
             raise no_connection(error) from error
+        except ValueError as error:
+            raise no_address(error) from error
 
     def _start(self, client: "APIClient", command: list[str]) -> Exchange:
         from trigger.transport.docker_errors import FAILURES, not_started

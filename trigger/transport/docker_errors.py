@@ -8,7 +8,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from urllib3.exceptions import HTTPError
 
-from shared.errors import TransportError
+from shared.errors import ConfigurationError, TransportError
 from shared.text import printable, without_passwords
 from trigger.transport.protocol import Misdirected
 from trigger.transport.runtime_words import CANT_EXECUTE, lacks_command
@@ -19,6 +19,15 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 RUNTIME_FAILED = b"OCI runtime exec failed"
 """How Docker's own words begin where a shell's exit status would stand; they come on standard output."""
 _SAID_LIMIT = 400
+
+
+def no_address(error: ValueError) -> ConfigurationError:
+    """Tell that DOCKER_HOST names no place: its port is none, mostly."""
+    host = printable(without_passwords(os.environ.get("DOCKER_HOST") or DEFAULT_HOST), 200)
+    return ConfigurationError(
+        f"DOCKER_HOST, {host}, is no address: {printable(without_passwords(str(error)), _SAID_LIMIT)}",
+        hint="It has to be unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; `docker ps` has to work first.",
+    )
 
 
 def no_connection(error: Exception) -> TransportError:

@@ -120,7 +120,7 @@ class KubernetesTransport:
 
     def _look(self, cluster: "Cluster", *, begins: bool = False) -> Pod:
         """Give the pod as it is now, its container running; raises where it isn't, or isn't the one we knew."""
-        from trigger.transport.kubernetes_errors import ended, leaving, no_container, not_running
+        from trigger.transport.kubernetes_pod_errors import ended, leaving, no_container, not_running
 
         self._in_doubt = True
         place, reached = cluster.place, self._reached
@@ -140,7 +140,7 @@ class KubernetesTransport:
         return pod
 
     def _choose(self, cluster: "Cluster", *, begins: bool) -> Pod:
-        from trigger.transport.kubernetes_errors import no_match, no_pod, no_successor, several, still_leaving
+        from trigger.transport.kubernetes_pod_errors import no_match, no_pod, no_successor, several, still_leaving
 
         target, place = self._target, cluster.place
         if target.pod is not None:
@@ -179,14 +179,14 @@ class KubernetesTransport:
 
     def _gone(self, name: str, why: str) -> TransportError:
         """Forget the pod that was reached, and tell that it is gone."""
-        from trigger.transport.kubernetes_errors import replaced
+        from trigger.transport.kubernetes_pod_errors import replaced
 
         self._reached = self._pod = None
         return replaced(name, why)
 
     def _remark(self, pod: Pod, cluster: "Cluster") -> None:
         """Say which pod was taken, and that its container was restarted since the last look."""
-        from trigger.transport.kubernetes_errors import restarted, taken
+        from trigger.transport.kubernetes_pod_errors import restarted, taken
 
         before = self._pod
         if before is None or before.uid != pod.uid:

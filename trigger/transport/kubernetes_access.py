@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ConfigurationError
-from shared.text import printable
+from shared.text import printable, without_passwords
 from trigger.transport.protocol import START_SECONDS
 from trigger.transport.proxies import environment_proxy, parse_proxy
 
@@ -73,6 +73,20 @@ def header_value(text: str, source: str) -> str:
     return value
 
 
+def server_address(address: str, source: str, hint: str) -> SplitResult:
+    """Read an API server's address, of ``source``; ConfigurationError for one whose port is none."""
+    try:
+        parts = urlsplit(address)
+        # It is looked at only when it is asked for.
+        _ = parts.port
+    except ValueError as error:
+        shown = printable(without_passwords(address), 200)
+        raise ConfigurationError(
+            f"the API server's address {shown!r}, from {source}, is none: {printable(str(error), 200)}", hint=hint
+        ) from error
+    return parts
+
+
 def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) -> Access:
     """Use the service account whose token lies in ``folder``."""
     host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "")
@@ -81,7 +95,11 @@ def in_cluster(environment: Mapping[str, str], folder: str = SERVICE_ACCOUNT) ->
             "the API server's address, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, is not set",
             hint="Kubernetes sets both in every container; something has taken them away.",
         )
-    server = urlsplit(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
+    server = server_address(
+        f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
+        "Kubernetes sets both in every container; something has changed them.",
+    )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         tls.load_verify_locations(f"{folder}/ca.crt")

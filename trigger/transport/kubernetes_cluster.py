@@ -16,7 +16,8 @@ from trigger.transport.kubernetes_api import (
     is_unknown_certificate,
     pod_path,
 )
-from trigger.transport.kubernetes_errors import Place, refused, unreachable
+from trigger.transport.kubernetes_errors import refused, unreachable
+from trigger.transport.kubernetes_place import Place
 from trigger.transport.protocol import Misdirected
 
 _UNAUTHORIZED = 401
@@ -105,12 +106,12 @@ class Cluster:
     def _listed(self, selector: str, narrowed: tuple[str, str]) -> tuple[list[Document], bool]:
         """Give the documents of one answer, and whether there are more."""
         path, query = pod_path(self.place.namespace), [("labelSelector", selector), narrowed]
-        found = self._ask(lambda api: api.get(path, query), f"list the pods of {selector}") or {}
+        found = self._ask(lambda api: api.get(path, query), f"list the pods of {selector}", selector) or {}
         items, metadata = found.get("items"), found.get("metadata")
         documents = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
         return documents, isinstance(metadata, dict) and bool(metadata.get("continue"))
 
-    def _ask(self, work: Callable[[Api], _T], what: str) -> _T | None:
+    def _ask(self, work: Callable[[Api], _T], what: str, selector: str = "") -> _T | None:
         passing = self._was_let_in
         try:
             try:
@@ -132,7 +133,7 @@ class Cluster:
             # The server's own word, and no page of something in between.
             if refusal.status == _NOT_FOUND and refusal.reason == "NotFound":
                 return None
-            raise refused(refusal, self.place, what) from refusal
+            raise refused(refusal, self.place, what, selector) from refusal
         except FAILURES as error:
             raise unreachable(error, self._access) from error
 

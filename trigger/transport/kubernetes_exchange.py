@@ -14,7 +14,8 @@ from shared.errors import TransportError
 from shared.text import printable
 from shared.wire import HEARTBEAT_SECONDS
 from trigger.transport.kubernetes_api import CLOSES_INPUT, FAILURES, ExecStream
-from trigger.transport.kubernetes_errors import Place, no_command, not_started
+from trigger.transport.kubernetes_place import Place
+from trigger.transport.kubernetes_pod_errors import no_command, not_started
 from trigger.transport.lines import Output
 from trigger.transport.protocol import END_SECONDS, SEND_SECONDS
 from trigger.transport.runtime_words import CANT_EXECUTE

@@ -71,10 +71,10 @@ def _missing(cluster: "Cluster", who: str, wanted: Sequence[Right]) -> Check | N
     if not missing:
         return None
     told = ", ".join(f"{verb} pods{f'/{part}' if part else ''}" for verb, part, _ in missing)
-    verb, part, _ = missing[0]
+    verb, part, name = missing[0]
     from trigger.transport.kubernetes_errors import rights
 
-    hint = rights(verb, part, who, cluster.place)
+    hint = rights(verb, part, name, who, cluster.place)
     return Check(name=RIGHTS, state=CheckState.FAILED, message=f"we lack the right to {told}", hint=hint)
 
 

@@ -6,23 +6,22 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import yaml
 from kubernetes.client import Configuration
-from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from kubernetes.config import ConfigException, load_kube_config_from_dict
 from kubernetes.config.kube_config import ConfigNode, KubeConfigMerger
 
 from shared.errors import ConfigurationError
 from shared.text import printable
-from trigger.transport.kubernetes_access import Access, header_value
+from trigger.transport.kubernetes_access import Access, header_value, server_address
 from trigger.transport.kubernetes_login import log_in
+from trigger.transport.kubernetes_provider import PROVIDERS, kept_token
 from trigger.transport.proxies import environment_proxy, parse_proxy
 
 _UNFIT = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration)
 """What the library lets through for a file that isn't there, isn't YAML or isn't a kubeconfig."""
-_PROVIDERS = ("gcp", "oidc")
-"""The library's own logins; of another name it knows nothing, and goes on."""
 _ACTS_AS = ("as", "as-uid", "as-groups", "as-user-extra")
 """What has kubectl act as another user; the library passes over it, so that it would be as who we are."""
 
@@ -30,7 +29,7 @@ _ACTS_AS = ("as", "as-uid", "as-groups", "as-user-extra")
 def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, str], seconds: float) -> Access:
     """Use the kubeconfig ``path``, or several by colons, with ``context`` or its current one.
 
-    A login program has ``seconds``. Raises ConfigurationError, and TransportError where that gives nothing.
+    A login program has ``seconds``. Raises ConfigurationError, and TransportError where a login gives nothing.
     """
     if not any(os.path.isfile(os.path.expanduser(each)) for each in path.split(os.pathsep)):
         raise ConfigurationError(
@@ -43,7 +42,8 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
         try:
             chosen = _load(path, context, configuration, folder, seconds)
             name, namespace = str(chosen["name"]), chosen["context"].get("namespace")
-            server = urlsplit(configuration.host)
+            source = f"the context {printable(name, 100)} of {path}"
+            server = server_address(configuration.host, source, "It is the cluster's server in the kubeconfig.")
             # A user and a password there log nobody in; in messages they would be seen.
             server = server._replace(netloc=server.netloc.rpartition("@")[2])
             tls = _tls(configuration) if server.scheme == "https" else None
@@ -54,8 +54,6 @@ def from_kubeconfig(path: str, context: str | None, environment: Mapping[str, st
                 f"the kubeconfig {path} can't be used: {printable(said, 300)}",
                 hint="--context and KUBECONFIG say which; `kubectl config get-contexts` shows what there is.",
             ) from error
-
-    source = f"the context {printable(name, 100)} of {path}"
 
     def authorization() -> str:
         return header_value(str(configuration.auth_settings().get("BearerToken", {}).get("value") or ""), source)
@@ -96,35 +94,39 @@ def _load(path: str, context: str | None, configuration: Configuration, folder: 
             f"the user of the context {printable(str(chosen['name']), 100)} of {path} acts as another: not done here",
             hint="--context takes one whose user acts as itself; `kubectl create token` makes an account's own token.",
         )
-    if user is None or "exec" not in user or _is_known_otherwise(user.value):
-        load_kube_config(path, context, configuration, temp_file_path=folder)  # type: ignore[no-untyped-call]
-        return dict(chosen.value)
-    # Not by the library: it waits for ever, and goes on as nobody where the program fails.
-    cluster = merged["clusters"].get_with_name(chosen["context"]["cluster"])["cluster"]
-    found = log_in(user.value["exec"], cluster.value, os.path.dirname(os.path.abspath(user.path)), seconds)
-    if found.token:
-        user.value["token"] = found.token
-    else:
-        user.value["client-certificate-data"] = base64.b64encode(found.certificate.encode()).decode()
-        user.value["client-key-data"] = base64.b64encode(found.key.encode()).decode()
-    for done_with in ("exec", "auth-provider"):
-        user.value.pop(done_with, None)
+    if user is not None:
+        _log_in(user, merged, chosen, path, seconds)
     load_kube_config_from_dict(  # type: ignore[no-untyped-call]
         merged, context, configuration, persist_config=False, temp_file_path=folder
     )
     return dict(chosen.value)
 
 
+def _log_in(user: ConfigNode, merged: ConfigNode, chosen: ConfigNode, path: str, seconds: float) -> None:
+    """Put into ``user`` what its provider or its login program gives, where no token goes before both, as in kubectl.
+
+    Not by the library: it waits for ever, for programs and for servers, and goes on as nobody where they fail.
+    """
+    known: dict[str, Any] = user.value
+    provider, program = known.pop("auth-provider", None) or {}, known.pop("exec", None)
+    if known.get("token") or known.get("tokenFile"):
+        return
+    if provider.get("name") in PROVIDERS:
+        known["token"] = kept_token(provider, str(chosen["name"]), path)
+    elif program:
+        cluster = merged["clusters"].get_with_name(chosen["context"]["cluster"])["cluster"]
+        found = log_in(program, cluster.value, os.path.dirname(os.path.abspath(user.path)), seconds)
+        if found.token:
+            known["token"] = found.token
+        else:
+            known["client-certificate-data"] = base64.b64encode(found.certificate.encode()).decode()
+            known["client-key-data"] = base64.b64encode(found.key.encode()).decode()
+
+
 def _user(merged: ConfigNode, chosen: ConfigNode) -> ConfigNode | None:
     name = chosen["context"].safe_get("user")
     found = None if name is None else merged["users"].get_with_name(name, safe=True)
     return None if found is None else found["user"]
-
-
-def _is_known_otherwise(user: dict[str, Any]) -> bool:
-    """Say whether a user has something that goes before a login program, which isn't run then."""
-    provider = user.get("auth-provider") or {}
-    return provider.get("name") in _PROVIDERS or bool(user.get("token") or user.get("tokenFile"))
 
 
 def _proxy(named: str | None, server: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:

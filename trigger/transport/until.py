@@ -58,7 +58,7 @@ def left(deadline: float) -> float:
 
 
 def connect(host: str, port: int, deadline: float) -> PlainUntil:
-    """Connect to the first address that answers; the first one's OSError where none does."""
+    """Connect to the first address that answers; the first one's OSError where none does, ValueError for no name."""
     failed: OSError | None = None
     for family, kind, protocol, _, address in _addresses(host, port, deadline):
         try:
@@ -72,12 +72,12 @@ def connect(host: str, port: int, deadline: float) -> PlainUntil:
 def _addresses(host: str, port: int, deadline: float) -> list[Any]:
     """Give what the name stands for, in the resolver's order; the resolver itself takes no deadline."""
     found: list[Any] = []
-    failed: list[OSError] = []
+    failed: list[Exception] = []
 
     def ask() -> None:
         try:
             found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # whoever asks raises it: a name may be none, which is a UnicodeError
             failed.append(error)
 
     # Nobody waits for one that asks a name server which is silent.

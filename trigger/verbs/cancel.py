@@ -19,12 +19,13 @@ def cancel(
     output: str,
 ) -> int:
     """Cancel the request ID, and exit with 0 once the cancel is on the sidecar's disk."""
+    from trigger.client import Patience
     from trigger.commands import Commands
     from trigger.report import answer, answer_json, say
     from trigger.summary import headline
     from trigger.verbs.reading import reading
 
-    with reading(reach, connect_for) as client:
+    with reading(reach, Patience(connect_for)) as client:
         told = client.cancel(id)
     if output == "json":
         answer_json(told.document)

@@ -17,12 +17,13 @@ HEAD = ("ID", "STATE", "TYPE", "DATABASES", "ACCEPTED", "TOOK", "CODE")
 @output_option
 def list_requests(reach: Reach, limit: int, connect_for: float, output: str) -> int:
     """Tell the newest requests, the newest first; as JSON they are one array."""
+    from trigger.client import Patience
     from trigger.report import answer, answer_json
     from trigger.summary import databases, duration, kind, moment
     from trigger.terminal import table
     from trigger.verbs.reading import reading
 
-    with reading(reach, connect_for) as client:
+    with reading(reach, Patience(connect_for)) as client:
         found = client.list(limit)
     if output == "json":
         answer_json([told.document for told in found])

@@ -19,11 +19,12 @@ def logs(
     output: str,
 ) -> int:
     """Print what neo4j-admin printed for the request ID; without one, for the newest."""
+    from trigger.client import Patience
     from trigger.report import answer, answer_json
     from trigger.verbs.reading import newest, reading
 
-    asked = newest(reach, connect_for) if id is None else id
-    with reading(reach, connect_for) as client:
+    asked = newest(reach, Patience(connect_for)) if id is None else id
+    with reading(reach, Patience(connect_for)) as client:
         lines = client.log(asked)
     if output == "json":
         answer_json({"id": asked, "lines": list(lines)})

@@ -13,19 +13,19 @@ from trigger.terminal import Terminal
 
 
 @contextmanager
-def reading(reach: Reach, connect_for: float) -> Iterator[Client]:
+def reading(reach: Reach, patience: Patience) -> Iterator[Client]:
     """Give a client that tells on standard error why an answer takes its time."""
     clock = SystemClock()
     asking = Asking(Terminal(sys.stderr), clock)
     try:
-        yield Client(reach.transport, asking, Patience(connect_for=connect_for), clock)
+        yield Client(reach.transport, asking, patience, clock)
     finally:
         asking.close()
 
 
-def newest(reach: Reach, connect_for: float) -> str:
+def newest(reach: Reach, patience: Patience) -> str:
     """Give the id of the newest request; RequestRejected where there is none."""
-    with reading(reach, connect_for) as client:
+    with reading(reach, patience) as client:
         found = client.list(1)
     if not found:
         raise RequestRejected("nothing has been asked for yet", hint="Ask for a backup: neo4j-backup trigger --help")

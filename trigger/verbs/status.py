@@ -2,6 +2,7 @@
 
 import click
 
+from trigger.environment import refuse_empty
 from trigger.options import (
     RULE,
     RequestId,
@@ -37,14 +38,16 @@ def status(
 
     Exits with 0 once that is told, however the backup ended; with --follow, with the backup's own code.
     """
+    refuse_empty(click.get_current_context(), ("timeout",))
     from trigger.client import Patience
+    from trigger.clock import SystemClock
     from trigger.report import tell_status
     from trigger.verbs.reading import newest
     from trigger.watching import Watch
 
-    patience = Patience(connect_for, reconnect_for, timeout)
+    patience = Patience(connect_for, reconnect_for, timeout, SystemClock().now())
     if id is None:
-        id = newest(reach, connect_for)  # noqa: A001
+        id = newest(reach, patience)  # noqa: A001
     watch = Watch(reach, patience, id, output)
     told = watch.through(lambda: watch.client.follow(id) if follow else watch.client.get(id))
     if isinstance(told, int):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.wire import ID_RULE, is_id
+from trigger.environment import refuse_empty
 from trigger.options import (
     RULE,
     TYPES,
@@ -14,7 +15,6 @@ from trigger.options import (
     option,
     output_option,
     reconnect_option,
-    refuse_empty,
     timeout_option,
     transport_options,
 )
@@ -75,8 +75,7 @@ def trigger(
     On Ctrl-C and SIGTERM the backup goes on, and what follows it is told.
     """
     context = click.get_current_context()
-    for name in ("id", "job_name", "job_uid"):
-        refuse_empty(context, name)
+    refuse_empty(context, ("database", "id", "job_name", "job_uid", "timeout"))
     of_job = job_id(context, job_name, job_uid)
     from trigger.client import Patience
     from trigger.watching import Watch

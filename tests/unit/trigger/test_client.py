@@ -460,6 +460,27 @@ def test_silence_is_told_within_30_s_and_the_stream_opened_again() -> None:
     assert there.heard.ticks >= 24
 
 
+@pytest.mark.parametrize(("connect_for", "most"), [(5, 11), (15, 26), (30, 41), (60, 71)])
+def test_a_place_that_is_silent_is_not_waited_for_much_longer_than_asked_at_first(
+    connect_for: float, most: float
+) -> None:
+    there = always([FOREVER], Patience(connect_for=connect_for))
+    began = there.time.now()
+
+    with pytest.raises(TransportError, match="has said nothing for"):
+        there.client.get("nightly-1")
+
+    assert connect_for <= there.time.now() - began <= most
+
+
+def test_a_place_that_has_answered_may_be_silent_as_long_as_any_also_after_the_time_for_the_first_contact() -> None:
+    there = talk([*say(status()), Quiet(20), *say(status()), Quiet(20), *say(succeeded()), *END], patience=Patience(1))
+
+    there.client.follow("nightly-1")
+
+    assert there.heard.troubles == []
+
+
 def test_a_daemon_that_speaks_each_10_s_is_not_taken_for_silent() -> None:
     beats: list[Step] = [Quiet(10), *say(status())] * 50
     there = talk([*beats, *say(succeeded()), *END])
@@ -562,6 +583,26 @@ def test_the_timeout_holds_while_nothing_can_be_reached() -> None:
 
     with pytest.raises(WaitTimedOut):
         there.client.follow("nightly-1")
+
+
+@pytest.mark.parametrize(("script", "why"), [([UNREACHABLE], ": the network is down"), ([FOREVER], "")])
+def test_of_a_request_that_was_never_reached_no_backup_is_told_to_go_on(script: Sequence[Step], why: str) -> None:
+    there = always(script, Patience(connect_for=100, timeout=20))
+
+    with pytest.raises(TransportError, match=rf"^the fake place did not answer what it was asked within 20s{why}$"):
+        there.client.follow("nightly-1")
+
+    assert there.client.standing is Standing.UNASKED
+
+
+def test_a_timeout_may_have_begun_before_the_client() -> None:
+    there = always([FOREVER], Patience(timeout=20, began=FakeTime().now() - 15))
+    began = there.time.now()
+
+    with pytest.raises(TransportError, match=r"within 20s$"):
+        there.client.follow("nightly-1")
+
+    assert there.time.now() - began <= 5.1
 
 
 def test_a_request_that_a_restarted_sidecar_does_not_know_was_interrupted() -> None:

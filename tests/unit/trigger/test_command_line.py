@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -236,11 +237,55 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(arguments: tuple[str, ..
     assert words in result.stderr
 
 
-def test_an_id_that_is_empty_in_the_environment_is_wrong_usage(sidecar: Sidecar) -> None:
-    result = sidecar.run(*ASK, NEO4J_BACKUP_TRIGGER_ID="")
+@pytest.mark.parametrize(
+    ("verb", "option", "value"),
+    [
+        ("trigger", "ID", ""),
+        ("trigger", "DATABASE", ""),
+        ("trigger", "DATABASE", " "),
+        ("trigger", "TIMEOUT", ""),
+        ("status", "TIMEOUT", ""),
+    ],
+)
+def test_what_is_empty_in_the_environment_is_wrong_usage(sidecar: Sidecar, verb: str, option: str, value: str) -> None:
+    result = sidecar.run(*(ASK if verb == "trigger" else (verb,)), **{f"NEO4J_BACKUP_{verb.upper()}_{option}": value})
 
     assert code(result) == 2
-    assert "NEO4J_BACKUP_TRIGGER_ID is empty" in result.stderr
+    assert f"NEO4J_BACKUP_{verb.upper()}_{option} is empty" in result.stderr
+    assert sidecar.daemon.asked == []
+
+
+def test_what_is_typed_goes_before_what_is_empty_in_the_environment(sidecar: Sidecar) -> None:
+    empty = dict.fromkeys(["DATABASE", "ID", "TIMEOUT", "POD", "SELECTOR", "CONTEXT", "NAMESPACE"], "")
+
+    result = sidecar.run(
+        *(*ASK, "--id", "nightly-1", "--database", "neo4j", "--timeout", "1m", "--no-wait"),
+        **{f"NEO4J_BACKUP_TRIGGER_{name}": value for name, value in empty.items()},
+    )
+
+    assert code(result) == 0, result.stderr
+
+
+@pytest.mark.parametrize("verb", ["trigger", "status", "list", "logs", "cancel", "check"])
+@pytest.mark.parametrize("option", ["CONTEXT", "NAMESPACE", "CONTAINER"])
+def test_where_the_pod_is_is_not_left_to_an_empty_variable(verb: str, option: str) -> None:
+    rest = {"trigger": ("--path", "/backups"), "cancel": ("nightly-1",)}.get(verb, ())
+
+    result = call(verb, "--pod", "neo4j-0", *rest, **{f"NEO4J_BACKUP_{verb.upper()}_{option}": ""})
+
+    assert code(result) == 2
+    assert f"NEO4J_BACKUP_{verb.upper()}_{option} is empty" in result.stderr
+
+
+@pytest.mark.parametrize("empty", ["POD", "SELECTOR", "DOCKER", "LOCAL"])
+def test_an_empty_place_is_not_passed_over_for_another_of_the_environment(sidecar: Sidecar, empty: str) -> None:
+    other = {"LOCAL": "DOCKER"}.get(empty, "LOCAL")
+    given = {f"NEO4J_BACKUP_LIST_{empty}": "", f"NEO4J_BACKUP_LIST_{other}": sidecar.folder}
+
+    result = call("list", **given)
+
+    assert code(result) == 2
+    assert f"NEO4J_BACKUP_LIST_{empty} is empty" in result.stderr
     assert sidecar.daemon.asked == []
 
 
@@ -335,6 +380,31 @@ def test_status_follows_to_the_end_and_exits_with_the_backup_s_code(sidecar: Sid
 
     assert code(result) == 14
     assert result.stdout.startswith("Backup nightly-1 failed")
+
+
+@pytest.mark.parametrize("words", [(), ("nightly-1",)], ids=["the newest", "an id"])
+def test_a_timeout_before_anything_is_known_of_a_request_is_an_error_of_the_way_there(
+    sidecar: Sidecar, words: tuple[str, ...]
+) -> None:
+    sidecar.answers |= {"list": [30.0], "follow": [30.0]}
+    began = time.monotonic()
+
+    result = sidecar.run("status", "--follow", *words, "--timeout", "1s")
+
+    assert code(result) == 12
+    assert "did not answer what it was asked within 1s" in result.stderr
+    assert "goes on" not in result.stderr
+    assert time.monotonic() - began < 8
+
+
+def test_of_the_newest_request_the_whole_timeout_is_no_longer_than_asked(sidecar: Sidecar) -> None:
+    sidecar.answers |= {"list": [2.0, status("nightly-1"), END], "follow": [status(), 30.0]}
+    began = time.monotonic()
+
+    result = sidecar.run("status", "--follow", "--timeout", "3s")
+
+    assert code(result) == 6
+    assert time.monotonic() - began < 4.5
 
 
 def test_status_of_an_id_that_nobody_knows_is_refused(sidecar: Sidecar) -> None:

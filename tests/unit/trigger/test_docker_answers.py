@@ -159,6 +159,26 @@ def test_no_docker_is_told_with_where_it_was_looked_for(host: str, words: str, m
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("tcp://h:abc", "^DOCKER_HOST, tcp://h:abc, is no address: Port could not be cast"),
+        ("tcp://h:99999", "^DOCKER_HOST, tcp://h:99999, is no address: Port out of range"),
+        ("ssh://h:abc", "is no address: Port could not be cast"),
+        ("tcp://[::1", "is no address: Invalid IPv6 URL"),
+    ],
+)
+def test_a_docker_host_that_is_no_address_is_told_at_once(
+    host: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        DockerTransport("neo4j").run(["probe"])
+
+    assert "tcp://HOST:PORT" in caught.value.hint
+
+
 def test_without_the_library_the_line_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "docker", None)
 

@@ -146,6 +146,33 @@ def test_a_password_in_a_server_s_address_is_told_nobody(tmp_path: Path) -> None
     assert open_access(None, {"KUBECONFIG": path}).server.netloc == "cluster:6443"
 
 
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (
+            "https://cluster:99999",
+            "'https://cluster:99999', from the context one of .*config, is none: Port out of range",
+        ),
+        ("https://cluster:abc", "'https://cluster:abc', .* is none: Port could not be cast"),
+        ("https://cluster:6443 ", "'https://cluster:6443 ', .* is none: Port could not be cast"),
+        ("https://me:s3cr3t@cluster:abc", r"'https://me:\*\*\*@cluster:abc', .* is none"),
+    ],
+)
+def test_a_server_whose_address_is_none_is_told_by_it(tmp_path: Path, server: str, words: str) -> None:
+    path = write_kubeconfig(tmp_path / "config", user={"token": "t"}, cluster={"server": server})
+
+    with pytest.raises(ConfigurationError, match=words) as error:
+        open_access(None, {"KUBECONFIG": path}, "/none")
+
+    assert "s3cr3t" not in str(error.value)
+    assert error.value.hint == "It is the cluster's server in the kubeconfig."
+
+
+def test_a_pod_s_variables_that_are_no_address_are_told(account: str) -> None:
+    with pytest.raises(ConfigurationError, match="from KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, is none"):
+        open_access(None, POD | {"KUBERNETES_SERVICE_PORT": "tcp://10.96.0.1:443"}, account)
+
+
 def test_a_certificate_s_name_may_be_another_than_the_server_s(tmp_path: Path, authority: Path) -> None:
     cluster = {"certificate-authority": str(authority), "tls-server-name": "api.internal"}
 
@@ -206,9 +233,9 @@ def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str, context
 
 
 def test_a_user_that_can_not_be_used_is_told_without_its_token(tmp_path: Path) -> None:
-    path = write_kubeconfig(tmp_path / "config", user={"token": "s3cr3t", "auth-provider": None})
+    path = write_kubeconfig(tmp_path / "config", user={"username": None, "password": "s3cr3t"})
 
-    with pytest.raises(ConfigurationError, match=r"can't be used: .*Expected key auth-provider") as error:
+    with pytest.raises(ConfigurationError, match=r"can't be used: .*Expected key username") as error:
         open_access(None, {"KUBECONFIG": path}, "/none")
 
     assert "s3cr3t" not in str(error.value) + error.value.hint

@@ -1,6 +1,7 @@
 """What an API server answers, in the user's words; against a scripted one: a real one seldom says these things."""
 
 import dataclasses
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -23,7 +24,7 @@ from tests.fakes.api_server import (
     refuses,
 )
 from trigger.transport.kubernetes import KubernetesTransport, Target
-from trigger.transport.kubernetes_errors import NotAllowed
+from trigger.transport.kubernetes_errors import NotAllowed, unreachable
 from trigger.transport.protocol import Leaving, Misdirected, Replaced, Silence
 
 pytest.importorskip("websocket")
@@ -468,8 +469,9 @@ def test_missing_rights_name_the_verb_and_the_command_that_asks_for_it(answering
     with pytest.raises(NotAllowed, match='cannot create resource "pods/exec"') as error:
         scripted.lines()
 
-    shown = "`kubectl -n shop auth can-i create pods --subresource=exec --as system:serviceaccount:shop:neo4j-backup`"
-    assert shown in error.value.hint
+    # By its name: a Role that gives the right for some pods doesn't give it for all.
+    asked = "can-i create pods/neo4j-0 --subresource=exec --as system:serviceaccount:shop:neo4j-backup"
+    assert f"`kubectl -n shop auth {asked}`" in error.value.hint
 
 
 def test_missing_rights_on_pods_name_the_list(answering: Answering) -> None:
@@ -484,6 +486,51 @@ def test_missing_rights_on_pods_name_the_list(answering: Answering) -> None:
 def test_a_policy_s_refusal_comes_with_its_message(answering: Answering) -> None:
     with pytest.raises(NotAllowed, match=r"a policy of the cluster doesn't let us .* only couriers may run here"):
         answering(THERE, refuses(422, "Invalid", "only couriers may run here")).lines()
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (400, "BadRequest"), (422, "Invalid")])
+def test_an_exec_that_a_webhook_refuses_is_no_matter_of_rights_and_not_asked_again(
+    answering: Answering, status: int, reason: str
+) -> None:
+    said = 'admission webhook "no-exec.example.com" denied the request: nobody runs anything here'
+
+    with pytest.raises(NotAllowed, match=r"^a webhook of the cluster doesn't let us run .* runs anything here$") as no:
+        answering(THERE, refuses(status, reason, said)).lines()
+
+    assert no.value.hint == "`kubectl get validatingwebhookconfigurations` shows whose it is."
+    assert no.value.policy == ""
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        refuses(500, "InternalError", 'failed calling webhook "no-exec.example.com": connection refused'),
+        refuses(429, "TooManyRequests", 'admission webhook "no-exec.example.com" denied the request: slow down'),
+        refuses(400, "BadRequest", "container neo4j-backup-sidecar is not valid for pod neo4j-0"),
+    ],
+)
+def test_an_exec_that_may_be_let_through_the_next_time_is_asked_for_again(answering: Answering, no: Says) -> None:
+    with pytest.raises(TransportError) as error:
+        answering(THERE, no).lines()
+
+    assert not isinstance(error.value, Misdirected)
+
+
+def test_labels_that_are_none_are_told_as_that_and_not_asked_for_again(answering: Answering) -> None:
+    said = "unable to parse requirement: found '=', expected: identifier"
+
+    with pytest.raises(Misdirected, match=r"can't read the labels app==shop==: unable to parse") as error:
+        answering(refuses(400, "BadRequest", said), selector="app==shop==").lines()
+
+    assert error.value.hint.startswith("--selector takes KEY=VALUE")
+    assert "`kubectl -n shop get pods -l app==shop==`" in error.value.hint
+
+
+def test_a_page_in_an_api_server_s_place_is_no_word_on_the_labels(answering: Answering) -> None:
+    with pytest.raises(TransportError, match=r"\(400\): <html>") as error:
+        answering(Says(400, "<html>bad request</html>"), selector="app=shop").lines()
+
+    assert not isinstance(error.value, Misdirected)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -696,6 +743,20 @@ def test_no_server_and_no_name_are_told_apart() -> None:
         unnamed.run(["probe"])
 
 
+def test_a_proxy_whose_name_is_not_known_is_told_as_the_proxy_s() -> None:
+    access = access_to("http://cluster.test:6443", proxy="http://me:s3cr3t@proxy.invalid:3128")
+
+    with pytest.raises(TransportError) as error:
+        KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access).run(["probe"])
+
+    told = (
+        "the name of the proxy proxy.invalid, by which the API server cluster.test:6443 is reached, is not known here"
+    )
+    assert error.value.message == told
+    assert {"HTTPS_PROXY,", "NO_PROXY"} <= set(error.value.hint.split())
+    assert "s3cr3t" not in error.value.hint
+
+
 def test_a_token_that_http_refuses_is_told_nobody() -> None:
     with api_server() as (address, _):
         transport = KubernetesTransport(Target(pod="neo4j-0"), find=lambda: access_to(address, token="s3cr3t\n"))
@@ -718,6 +779,21 @@ def test_the_context_is_a_part_of_the_commands_that_are_shown(answering: Answeri
     with pytest.raises(TransportError) as unreached:
         closed.run(["probe"])
     assert unreached.value.hint == "`kubectl --context 'prod eu' cluster-info` has to work first."
+
+
+@pytest.mark.parametrize(
+    ("server", "place"),
+    [
+        ("https://cluster.test", "cluster.test:443"),
+        ("https://cluster.test:6443", "cluster.test:6443"),
+        ("https://[fd00::1]", "'[fd00::1]:443'"),
+        ("https://[fd00::1]:6443/k8s", "'[fd00::1]:6443'"),
+    ],
+)
+def test_openssl_is_told_the_port_where_it_would_take_another(server: str, place: str) -> None:
+    error = unreachable(ssl.SSLCertVerificationError("self-signed"), access_to(server))
+
+    assert f"`openssl s_client -connect {place} -showcerts`" in error.hint
 
 
 def test_hostile_words_of_a_server_reach_no_terminal(answering: Answering) -> None:

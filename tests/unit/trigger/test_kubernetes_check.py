@@ -97,7 +97,20 @@ def test_the_first_link_that_is_broken_ends_the_walk_with_12(
 def test_a_right_that_is_missing_is_asked_for_in_the_same_context(tmp_path: Path) -> None:
     result = check(tmp_path, VERSION, ACCOUNT, YES, THERE, YES, NO)
 
-    assert "`kubectl --context c -n default auth can-i get pods --subresource=exec`" in checks(result)[-1]["hint"]
+    assert (
+        "`kubectl --context c -n default auth can-i get pods/neo4j-0 --subresource=exec`" in checks(result)[-1]["hint"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"), [(("--pod", "neo4j-0"), "get pods/neo4j-0"), (("--selector", "app=x"), "list pods")]
+)
+def test_a_right_on_a_pod_is_asked_for_by_its_name_and_the_list_without_one(
+    tmp_path: Path, target: tuple[str, str], asked: str
+) -> None:
+    result = check(tmp_path, VERSION, ME, NO, target=target)
+
+    assert f"`kubectl --context c -n default auth can-i {asked}`" in checks(result)[-1]["hint"]
 
 
 def test_before_1_35_nobody_needs_create(tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ def test_a_name_server_that_is_silent_is_given_up_in_time(monkeypatch: pytest.Mo
                 thread.join(10)
 
 
+@pytest.mark.parametrize("name", ["a..test", f"{'a' * 70}.test"])
+def test_a_name_that_is_none_is_told_and_no_thread_dies_of_it(name: str) -> None:
+    with pytest.raises(TransportError, match=rf"http://{name}:6443 can't be reached: .*(idna|label)"):
+        to(access_to(f"http://{name}:6443")).run(["probe"])
+
+
 def test_a_handshake_of_tls_that_drips_is_given_up_in_time() -> None:
     with dripping(drip=TLS_RECORD) as port:
         access = replace(access_to(f"https://127.0.0.1:{port}"), tls=ssl.create_default_context())
