@@ -27,7 +27,7 @@ echo)     IFS= read -r line; echo "heard $line, asked $2" ;;
 count)    wc -c ;;
 dies)     printf 'whole\nhal'; kill -9 $$ ;;
 late)     read -r line; echo late; exec cat >/dev/null ;;
-twice)    echo first; sleep 0.5; echo second; exec cat >/dev/null ;;
+twice)    echo first; sleep 3; echo second; exec cat >/dev/null ;;
 holds)    echo holding; cat >/dev/null ;;
 long)     head -c 1048576 /dev/zero | tr '\0' x; echo; echo after ;;
 endless)  head -c 5000000 /dev/zero | tr '\0' x; cat >/dev/null ;;

@@ -4,7 +4,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _CHUNK = 65536
 
@@ -30,7 +30,9 @@ class Relay:
         """End every connection that there is, on both sides."""
         with self._lock:
             for found in self._others:
-                found.shutdown(socket.SHUT_RDWR)
+                # The other side may have ended it meanwhile.
+                with suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> None:
         """Pass on until ``stop``."""

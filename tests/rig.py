@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.standin.install import install
 
 FINAL = ("succeeded", "failed", "cancelled", "rejected")
 DAEMON = (sys.executable, "-I", "-m", "sidecar", "run")
+PROBE = b'{"verb": "probe", "id": null, "input": ""}\n'
 
 
 class Rig:
@@ -66,12 +67,19 @@ class Rig:
         return daemon
 
     def wait_until_ready(self, daemon: "subprocess.Popen[bytes]", seconds: float = 15) -> None:
-        """Return once the daemon answers; a daemon that ends first is an error."""
+        """Return once the daemon has begun its work, or says what keeps it from that; one that ends is an error."""
 
         def answers() -> bool:
             assert daemon.poll() is None, f"the sidecar ended: {self.log.read_text()}"
-            with socket.socket(socket.AF_UNIX) as asking:
-                return asking.connect_ex(f"/proc/self/fd/{folder}/sidecar.sock") == 0
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as asking:
+                asking.settimeout(5)
+                asking.connect(f"/proc/self/fd/{folder}/sidecar.sock")
+                asking.sendall(PROBE)
+                with asking.makefile("rb") as answer:
+                    line = answer.readline()
+                # A recovery that takes longer than 2 s answers too: that it lives, by a transport_error.
+                return line.endswith(b"\n") and b'"transport_error"' not in line
+            return False
 
         # A socket's path is short, and a test's folder is not.
         folder = os.open(self.requests, os.O_RDONLY)
@@ -186,6 +194,12 @@ class Rig:
 
     def leftovers(self) -> list[str]:
         """Give what a run must not leave: records, taken files, temporary files and folders."""
+        # Python 3.11's rglob raises where a folder goes while it is walked.
+        while True:
+            with suppress(FileNotFoundError):
+                return self._leftovers()
+
+    def _leftovers(self) -> list[str]:
         names = [
             path for path in self.requests.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("taken")
         ]

@@ -14,7 +14,7 @@ from tests.integration.serving import serving
 from tests.rig import Rig
 
 NO_CONTACT = "No contact: "
-GOES_ON = ("--connect-for", "10m", "--reconnect-for", "10m")
+GOES_ON = ("--connect-for", "6h", "--reconnect-for", "6h")
 Trigger = subprocess.Popen[str]
 
 
@@ -36,7 +36,7 @@ def _hear(trigger: Trigger, since: float) -> tuple[str, float]:
 
 @pytest.fixture(scope="session")
 def losing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Losing]]:
-    """Lose a sidecar in each way, by commands that would go on trying for ten minutes."""
+    """Lose a sidecar in each way, by commands that would go on trying for longer than any session takes."""
     folder = tmp_path_factory.mktemp("losing")
     with ExitStack() as opened:
         hearing = opened.enter_context(ThreadPoolExecutor())

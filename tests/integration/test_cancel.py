@@ -137,7 +137,7 @@ def test_a_backup_that_was_finished_all_the_same_is_a_success(own: Rig) -> None:
     rig.stop(rig.daemons[-1])
     rig.environment["NEO4J_BACKUP_GRACE"] = "10s"
     rig.start()
-    rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang", "stage": "end", "seconds": 0.7}])
+    rig.set_knobs(faults=["ignore_sigterm", {"fault": "hang", "stage": "end", "seconds": 3}])
     rig.submit("late")
     wait_for(lambda: rig.artifacts() != [], 10)
 

@@ -170,7 +170,7 @@ DELETED = {
 
 @pytest.mark.parametrize("name", faults(Group.DISK, DELETED))
 def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, name: str, row: Recorder) -> None:
-    hang = {"fault": "hang", "stage": "recover", "seconds": 0.5, "database": "neo4j"}
+    hang = {"fault": "hang", "stage": "recover", "seconds": 3, "database": "neo4j"}
     struck, says = DELETED[name]
     rig.set_knobs(faults=[hang] + ([{"fault": struck, "database": "neo4j"}] if struck else []))
     rig.submit(rig.target.name, database=["neo4j", "movies"])
@@ -191,7 +191,7 @@ def test_a_target_that_is_deleted_meanwhile_fails_that_database_only(rig: Rig, n
 def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig) -> None:
     elsewhere = rig.folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    rig.set_knobs(faults=[{"fault": "hang", "stage": "connect", "seconds": 0.5}])
+    rig.set_knobs(faults=[{"fault": "hang", "stage": "connect", "seconds": 3}])
     rig.submit(rig.target.name)
     wait_for(lambda: len(rig.processes()) >= 2, 10)
 

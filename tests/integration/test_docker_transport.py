@@ -74,7 +74,7 @@ def test_a_container_that_is_paused_in_mid_answer_is_silent(peer: str) -> None:
         client.containers.get(peer).pause()
         try:
             with pytest.raises(Silence):
-                exchange.read_line(1.0)
+                exchange.read_line(4.0)
         finally:
             client.containers.get(peer).unpause()
 

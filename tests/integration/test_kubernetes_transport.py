@@ -47,6 +47,7 @@ def shop(cluster: Access) -> Iterator[str]:
         )
         for container in (PROGRAM, "neo4j"):
             kube.await_running(namespace, "shop-0", container)
+        kube.until(lambda: _waits_for(namespace, "shop-1") == "ErrImageNeverPull", "the lack of shop-1's image")
         yield namespace
 
 
@@ -321,7 +322,8 @@ def test_a_pod_that_is_deleted_or_replaced_ends_the_wait(shop: str, cluster: Acc
 def test_a_pod_that_is_being_deleted_is_left_for_its_successor_by_what_begins_alone(shop: str, cluster: Access) -> None:
     lasting = kube.container("neo4j", ["sh", "-c", "trap '' TERM; sleep 3600"])
     kube.apply(shop, *kube.peer_documents("leaves-0", containers=[lasting], terminationGracePeriodSeconds=120))
-    kube.await_running(shop, "leaves-0")
+    for container in (PROGRAM, "neo4j"):
+        kube.await_running(shop, "leaves-0", container)
     transport = to(cluster, shop, pod="leaves-0")
     try:
         with transport.run(["holds"], begins=True) as exchange:
@@ -346,8 +348,9 @@ def test_a_container_that_is_killed_for_want_of_memory_is_told_with_what_to_set(
     pod["spec"]["initContainers"][0] |= hungry
     kube.apply(shop, peer, pod)
     kube.await_running(shop, "hungry-0")
-    told: list[str] = []
-    transport = telling(cluster, shop, told, pod="hungry-0")
+    befell: list[str] = []
+    target = Target(namespace=shop, pod="hungry-0")
+    transport = KubernetesTransport(target, warn=befell.append, find=lambda: cluster)
     reach(transport)
 
     kube.kubectl("-n", shop, "exec", "hungry-0", "-c", PROGRAM, "--", "touch", "/tmp/now")
@@ -357,8 +360,8 @@ def test_a_container_that_is_killed_for_want_of_memory_is_told_with_what_to_set(
     lines(transport, ["fails"])
     reach(transport)
 
-    assert len(told) == 1
-    assert "was killed for want of memory (its limit is 48Mi) and started again" in told[0]
+    assert len(befell) == 1
+    assert "was killed for want of memory (its limit is 48Mi) and started again" in befell[0]
     kube.kubectl("-n", shop, "delete", "pod", "hungry-0", "--grace-period=0", "--force")
 
 
@@ -382,6 +385,12 @@ def test_a_backup_costs_the_api_server_one_look_and_one_exec_for_each_courier(
 
     kube.until(lambda: len(asked()) >= 3, "the audit log's lines", 10)
     assert asked() == ["pods", "exec", "exec"]
+
+
+def _waits_for(namespace: str, pod: str) -> str:
+    """Give why the pod's container waits."""
+    statuses = kube.get(namespace, "pod", pod)["status"].get("containerStatuses", [])
+    return str(statuses[0]["state"].get("waiting", {}).get("reason", "")) if statuses else ""
 
 
 def _restarts(namespace: str, pod: str) -> int:

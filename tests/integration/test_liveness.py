@@ -1,6 +1,5 @@
 """A sidecar that is dead or stuck is told as that, one that hangs ends itself, and asking costs next to nothing."""
 
-import os
 import signal
 import statistics
 import subprocess
@@ -17,11 +16,11 @@ from tests.faults.recording import Recorder
 from tests.integration import disks, hanging
 from tests.integration.losing import Losing
 from tests.integration.serving import failed_folder, serving
+from tests.pace import python_cpu_seconds, slower
 from tests.rig import DAEMON, Rig, a_rig, wait_for
 
 TOLD_SECONDS = 30.0
 PROBE_CPU_SECONDS = 0.050
-BARE_CPU_SECONDS = 0.015
 TIMES = 9
 SAYS = {"dead": "no sidecar is running", "stuck": "slow or stuck"}
 
@@ -134,22 +133,9 @@ def test_a_loop_may_hang_for_as_long_as_the_readme_says() -> None:
 
 
 def test_a_probe_costs_less_than_50_ms_of_cpu(rig: Rig) -> None:
-    bare = [cpu_seconds(rig, "-I", "-c", "pass") for _ in range(TIMES)]
-    probes = [cpu_seconds(rig, *DAEMON[1:-1], "probe") for _ in range(TIMES)]
-
     # A machine on which Python itself takes longer has as many times the room.
-    slower = max(1.0, statistics.median(bare) / BARE_CPU_SECONDS)
-    assert statistics.median(probes) < PROBE_CPU_SECONDS * slower
+    most = PROBE_CPU_SECONDS * slower()
 
+    probes = [python_cpu_seconds(*DAEMON[1:-1], "probe", environment=rig.environment) for _ in range(TIMES)]
 
-def cpu_seconds(rig: Rig, *arguments: str) -> float:
-    """Run Python to its end and give the processor time that it took."""
-    with subprocess.Popen(
-        [sys.executable, *arguments], env=rig.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.read()
-        _, waited, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(waited)
-    assert process.returncode == 0
-    return usage.ru_utime + usage.ru_stime
+    assert statistics.median(probes) < most

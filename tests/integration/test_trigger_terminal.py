@@ -133,7 +133,7 @@ def shown(text: str) -> list[str]:
 
 def test_on_a_terminal_a_live_line_moves_fits_and_is_gone_at_the_end(sidecar: Sidecar) -> None:
     progress = {"database": "neo4j", "stage": "copying the store", "bytes": 1288490189, "elapsed_seconds": 63}
-    sidecar.answers["follow"] = [status(progress=progress), 2.5, succeeded(), END]
+    sidecar.answers["follow"] = [status(progress=progress), 4.5, succeeded(), END]
 
     with closing(Screen(sidecar.command(), columns=60)) as screen:
         exit_code = screen.end()
@@ -141,7 +141,7 @@ def test_on_a_terminal_a_live_line_moves_fits_and_is_gone_at_the_end(sidecar: Si
     assert exit_code == 0
     live = [part for part in screen.text.split("\r\x1b[K") if part.startswith("nightly-1: ")]
     assert "nightly-1: neo4j: copying the store · 1m03s · 1.2 GiB" in live
-    assert "nightly-1: neo4j: copying the store · 1m05s · 1.2 GiB" in live
+    assert any(f"nightly-1: neo4j: copying the store · 1m0{second}s · 1.2 GiB" in live for second in (5, 6, 7))
     assert all(len(part) < 60 for part in live)
     assert shown(screen.text) == [
         "Backup nightly-1 succeeded in 3m05s",

@@ -247,7 +247,7 @@ def test_racing_writers_lose_only_to_each_other_and_half_of_none_is_taken(rig: R
         thread.start()
     for thread in threads:
         thread.join()
-    wait_for(lambda: not mailbox(rig).exists(), 5)
+    wait_for(lambda: not mailbox(rig).exists() and not list(rig.requests.glob("taken-*")), 5)
     mine = [document for document in rig.documents() if document["id"].startswith("race-")]
     for document in mine:
         rig.lines("cancel", document["id"])

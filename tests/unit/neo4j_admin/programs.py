@@ -18,6 +18,9 @@ def start(program, **how):
     return subprocess.Popen([sys.executable, "-I", "-S", "-c", program], **how)
 def say(*what):
     os.write(1, (" ".join(map(str, what)) + "\\n").encode())
+def wait_for_up():
+    while not os.path.exists("up"):
+        time.sleep(0.01)
 """
 
 HANGS = "import time; time.sleep(60)"
@@ -25,6 +28,7 @@ IGNORES_SIGTERM = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.write(1, b"deaf %d\\n" % os.getpid())
+open("up", "w").close()
 time.sleep(60)
 """
 

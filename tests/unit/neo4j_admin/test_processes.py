@@ -193,7 +193,7 @@ def test_a_grandchild_that_holds_the_pipe_is_ended_when_the_launcher_has_exited(
 ) -> None:
     async def run() -> None:
         heard = Heard()
-        program = f"start({IGNORES_SIGTERM!r}, start_new_session={own_session})\ntime.sleep(0.3)\nsys.exit(4)"
+        program = f"start({IGNORES_SIGTERM!r}, start_new_session={own_session})\nwait_for_up()\nsys.exit(4)"
         running = ProcessRunner(straggler_grace=0.1).start(launch(tmp_path, program), heard)
 
         how = await running.wait()
@@ -207,7 +207,7 @@ def test_a_grandchild_that_holds_the_pipe_is_ended_when_the_launcher_has_exited(
 def test_a_grandchild_that_dropped_the_word_is_ended_as_one_of_the_session(tmp_path: Path) -> None:
     async def run() -> None:
         heard = Heard()
-        program = f"start({IGNORES_SIGTERM!r}, env={{}}, process_group=0)\ntime.sleep(0.3)"
+        program = f"start({IGNORES_SIGTERM!r}, env={{}}, process_group=0)\nwait_for_up()"
         running = ProcessRunner(straggler_grace=0.1).start(launch(tmp_path, program), heard)
 
         await running.wait()
@@ -220,9 +220,10 @@ def test_a_grandchild_that_dropped_the_word_is_ended_as_one_of_the_session(tmp_p
 def test_a_process_that_escaped_and_prints_without_end_does_not_hold_up_the_end(tmp_path: Path) -> None:
     async def run() -> None:
         heard = Heard()
-        chatter = "import os, time; os.write(1, b'free %d\\n' % os.getpid())\nend = time.time() + 15\n"
+        chatter = "import os, time; os.write(1, b'free %d\\n' % os.getpid())\n"
+        chatter += "open('up', 'w').close()\nend = time.time() + 15\n"
         chatter += "while time.time() < end: os.write(1, b'x' * 1000 + b'\\n')"
-        program = f"start({chatter!r}, env={{}}, start_new_session=True)\ntime.sleep(0.2)"
+        program = f"start({chatter!r}, env={{}}, start_new_session=True)\nwait_for_up()"
         running = ProcessRunner().start(launch(tmp_path, program), heard)
         escaped = await heard.pid("free")
 
@@ -261,11 +262,11 @@ def test_nothing_of_a_run_is_left_in_proc(tmp_path: Path) -> None:
         program = f"start({HANGS!r}, start_new_session=True)\n" + LAUNCHER
         running = ProcessRunner().start(launch(tmp_path, program, word=word), heard)
         await heard.pid("worker")
-        before = carrying(word)
+        # One that is just executing its program has no environment, and is not seen by every look.
+        until(lambda: len(carrying(word)) == 3)
 
         await running.end(5)
 
-        assert len(before) == 3
         assert carrying(word) == ()
         assert not Path(f"/proc/{running.pid}").exists()
 

@@ -130,12 +130,12 @@ def test_a_url_that_is_none_tells_no_version() -> None:
 def test_a_server_that_dribbles_is_given_up() -> None:
     began = time.monotonic()
 
-    with answering(http(b"x" * 1000)[:100], *[b"x"] * 12, pause=0.25) as url:
+    with answering(http(b"x" * 1000)[:100], *[b"x"] * 80, pause=0.25) as url:
         version = server_version(url)
         took = time.monotonic() - began
 
     assert version is None
-    assert took < 3
+    assert took < 10
 
 
 def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,8 @@ def settle(process: int, stays: bool) -> None:
 def copying(standin: Installed) -> tuple[subprocess.Popen[bytes], int]:
     """A run that is in the middle of its copy: the launcher, and the worker's pid."""
     launcher = standin.start(*standin.arguments("neo4j"))
-    wait_until(lambda: any(standin.temp.rglob("*.db")))
+    # The worker may copy before its launcher has told of it.
+    wait_until(lambda: any(standin.temp.rglob("*.db")) and bool(standin.events("worker")))
     (event,) = standin.events("worker")
     return launcher, int(str(event["pid"]))
 

@@ -70,21 +70,24 @@ def test_a_courier_that_stays_is_ended_with_what_it_started(tmp_path: Path, monk
     assert until_none(lambda: couriers_here(mark)) == []
 
 
-def test_a_signal_in_mid_close_leaves_nothing_either(tmp_path: Path) -> None:
+def test_a_signal_in_mid_close_leaves_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "END_SECONDS", PATIENCE)
     mark = f"held-in-{tmp_path.name}"
-    exchange = python(tmp_path, "import time; print(1, flush=True); time.sleep(60)").run([mark])
+    # It is the courier that signals, once its standard input has ended: then the close is under way.
+    program = "import os, signal, sys, time; print(1, flush=True); sys.stdin.read(); "
+    program += "time.sleep(0.2); os.kill(os.getppid(), signal.SIGUSR1); time.sleep(60)"
+    exchange = python(tmp_path, program).run([mark])
     exchange.read_line(PATIENCE)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
             exchange.close()
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
 
     assert couriers_here(mark) == []
 
