@@ -165,7 +165,7 @@ def test_the_lines_of_check_are_those_of_the_program() -> None:
     [from_here] = PAGE.commands("neo4j-backup")[:1]
     [from_a_pod] = [each for each in PAGE.commands("kubectl") if "run" in each.words]
     outside = [API_SERVER, POD, RIGHTS, "transport", "daemon"]
-    inside = ["sidecar", "neo4j-admin", "licence", "server", "databases", "memory", "target"]
+    inside = ["sidecar", "request volume", "neo4j-admin", "licence", "server", "databases", "memory", "target"]
 
     told, told_in_pod = ([line for line in each.printed if line.startswith("✓")] for each in (from_here, from_a_pod))
 
