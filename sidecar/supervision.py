@@ -11,7 +11,6 @@ from sidecar.stop_sign import StopSign
 from sidecar.threads import in_thread
 
 SPACE_BEAT_SECONDS = 0.5
-_SPACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ async def supervise(
 ) -> Ended:
     """Wait for the run's end, and end it when the sign is shown, its ``seconds`` are over or space is short.
 
-    ``space`` is asked each half second, in a thread: it says why the disk can't bear more. When this
-    returns, or is cancelled, no process of the run is left.
+    ``space`` is asked each half second, in a thread, and not again before it answers: it says why the disk
+    can't bear more. When this returns, or is cancelled, no process of the run is left.
     """
     exit_ = asyncio.ensure_future(running.wait())
     shown = asyncio.ensure_future(sign.event.wait())
@@ -60,9 +59,8 @@ async def supervise(
 async def _watch(space: Callable[[], BackupError | None]) -> BackupError:
     while True:
         await asyncio.sleep(SPACE_BEAT_SECONDS)
-        looking = in_thread(space)
-        done, _ = await asyncio.wait({looking}, timeout=_SPACE_SECONDS)
-        # A disk that doesn't answer tells nothing; the run on it ends by its own time limit.
-        problem = looking.result() if done else None
+        # Where the disk doesn't answer, this look is the last: each further one would be a thread that waits too.
+        # The run on it ends by its own time limit.
+        problem = await in_thread(space)
         if problem is not None:
             return problem
