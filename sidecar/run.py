@@ -180,7 +180,10 @@ class Run:
             result = failed(self._database, defect(error))
         if result.state is not ResultState.SUCCEEDED:
             done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
-            result = noted(result, (f"{target.path} doesn't answer and was not tidied",) if done is None else done)
+            if done is None:
+                # The hint of a cancel says that all of it is set aside.
+                done, result = (f"{target.path} doesn't answer and was not tidied",), result.changed(hint=_VOLUME_HINT)
+            result = noted(result, done)
         # Empty where it is gone; None where the disk doesn't answer.
         problem = await self._after(lambda: clear_temporary(plan.temporary) or "")
         if problem is None or problem:

@@ -138,7 +138,12 @@ class Target:
 
     def set_aside(self, names: Sequence[str]) -> SetAside:
         """Move files to ``.failed`` in this folder; see ``move_aside``."""
-        return move_aside(self._descriptor, self.path, names)
+        # A descriptor of its own: who gave up on a disk that hangs closes ours, and its number becomes another's.
+        own = os.open(".", OPEN_FOLDER, dir_fd=self._descriptor)
+        try:
+            return move_aside(own, self.path, names)
+        finally:
+            os.close(own)
 
     def _examine(self, name: str, *, body: bool, stopped: Callable[[], bool] = lambda: False) -> Examined:
         try:

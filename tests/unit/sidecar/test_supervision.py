@@ -1,4 +1,4 @@
-"""Watching a run: a disk that doesn't answer costs one thread, however long it hangs, and is heard when it does."""
+"""Watching a run: a disk that hangs costs one thread, and neither what it says at last nor a cancel is lost."""
 
 import asyncio
 import selectors
@@ -6,8 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.errors import BackupError, BackupTimedOut, InsufficientSpace
-from sidecar.neo4j_admin.runner import Launch
+import pytest
+
+from shared.errors import BackupCancelled, BackupError, BackupFailed, BackupTimedOut, InsufficientSpace
+from sidecar.conclusion import cancelled
+from sidecar.neo4j_admin.runner import Exit, Launch
 from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended, supervise
 from tests.fakes.runner import SUCCESS, TERMINATED, FakeRunner, Pause, Script
@@ -71,3 +74,29 @@ def test_a_disk_that_has_hung_ends_the_run_when_it_answers_that_it_has_no_room()
 
     assert supervised(space, hours=24) == Ended(TERMINATED, FULL)
     assert told == [None, FULL]
+
+
+class Unkillable:
+    """A run that waits in the kernel for a disk."""
+
+    pid = 1
+
+    async def wait(self) -> Exit:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def end(self, grace: float) -> None:
+        raise BackupFailed("processes of neo4j-admin did not end", hint="look at the volumes")
+
+
+def test_a_run_that_cannot_be_ended_is_told_as_what_it_was_to_end_for_and_that_it_goes_on() -> None:
+    async def run() -> None:
+        sign = StopSign()
+        sign.show(cancelled())
+        late = BackupTimedOut("it took too long")
+        await supervise(Unkillable(), sign, seconds=60, late=late, grace=0, space=lambda: None)
+
+    with pytest.raises(BackupCancelled, match="cancelled; processes of neo4j-admin did not end") as told:
+        asyncio.run(run())
+
+    assert told.value.hint == "look at the volumes"
