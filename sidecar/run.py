@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from shared.durations import format_duration
-from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut, ConfigurationError
+from shared.errors import BackupError, BackupTimedOut, ConfigurationError
 from shared.lifecycle import ResultState
 from shared.protocol import BackupRequest, Progress
 from sidecar.abandoned import clear_abandoned
@@ -18,7 +18,7 @@ from sidecar.cgroup import read_memory
 from sidecar.data_folder import folder_bytes
 from sidecar.disk_errors import on_request_volume
 from sidecar.document import DatabaseResult
-from sidecar.examination import examine, gather_facts
+from sidecar.examination import FOLDER_SECONDS, PROOF_SECONDS, VOLUME_HINT, gather_facts, prove
 from sidecar.execution import Execution
 from sidecar.leftovers import set_aside_new
 from sidecar.measure import Measure
@@ -30,22 +30,17 @@ from sidecar.parts import Parts
 from sidecar.plan import Plan
 from sidecar.planning import Planning
 from sidecar.preparation import Prepared
-from sidecar.proof import Proven
+from sidecar.proof import ArtifactUnread, Proven
 from sidecar.run_record import RunRecord
 from sidecar.server import server_version
 from sidecar.stop_sign import StopSign
-from sidecar.supervision import Ended
 from sidecar.target import Target, open_target
 from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
-from sidecar.threads import in_thread
+from sidecar.threads import in_thread, in_time
 from sidecar.volume import Volume
 
-FOLDER_SECONDS = 120.0
-"""How long the target may take to answer before a run, and to be tidied after it."""
-PROOF_SECONDS = 6 * 3600.0
 WALKING = "reading what a differential would build on"
 log = logging.getLogger("sidecar.run")
-_VOLUME_HINT = "Its volume hangs or is very slow: see how the node and the storage are."
 _T = TypeVar("_T")
 
 
@@ -139,7 +134,7 @@ class Run:
         late = BackupTimedOut(
             f"what a differential would build on in {target.path} can't be read to its end in "
             f"{format_duration(PROOF_SECONDS)}, and nothing was run",
-            hint=_VOLUME_HINT,
+            hint=VOLUME_HINT,
         )
         self._walking = True
         self._stage_changed()
@@ -170,19 +165,20 @@ class Run:
             record.write(self._volume)
         except OSError as error:
             return Outcome(failed(self._database, on_request_volume(error, "the run was not begun")))
+        stays = False
         try:
             result = await self._attempt(plan, target, word)
         except BackupError as error:
-            result = failed(self._database, error)
+            result, stays = failed(self._database, error), isinstance(error, ArtifactUnread)
         except Exception as error:
             # Whatever is wrong with us: what the run left has to be set aside.
             log.exception("a run met a defect", extra={"id": self._name, "database": self._database})
             result = failed(self._database, defect(error))
-        if result.state is not ResultState.SUCCEEDED:
+        if result.state is not ResultState.SUCCEEDED and not stays:
             done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
             if done is None:
                 # The hint of a cancel says that all of it is set aside.
-                done, result = (f"{target.path} doesn't answer and was not tidied",), result.changed(hint=_VOLUME_HINT)
+                done, result = (f"{target.path} doesn't answer and was not tidied",), result.changed(hint=VOLUME_HINT)
             result = noted(result, done)
         # Empty where it is gone; None where the disk doesn't answer.
         problem = await self._after(lambda: clear_temporary(plan.temporary) or "")
@@ -204,7 +200,15 @@ class Run:
         launch = plan.launch(self._prepared, self._parts.environment, word, self._lock)
         ended = await execution.run(launch, self._sign, self._name)
         if ended.exit.status == 0:
-            judged = await self._prove(plan, target, ended)
+            judged = await prove(
+                target,
+                plan,
+                self._observed,
+                self._parts.links,
+                ended,
+                self._sign,
+                overlap_allowed=self._prepared.version.overlap_allowed,
+            )
             if isinstance(judged, Proven):
                 return succeeded(self._database, judged)
             raise ended.by or judged
@@ -241,21 +245,6 @@ class Run:
             # Its last descriptor: NFS tells its server so, and waits for one that is silent.
             in_thread(lambda: os.close(lock))
 
-    async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | ArtifactUnverified:
-        """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""
-
-        def work() -> Proven | ArtifactUnverified:
-            overlap = self._prepared.version.overlap_allowed
-            return examine(target, plan, self._observed, self._parts.links, overlap_allowed=overlap)
-
-        if ended.by is not None:
-            judged = await self._after(work)
-            if judged is None:
-                raise ended.by
-            return judged
-        late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=_VOLUME_HINT)
-        return await self._sign.guard(in_thread(work), PROOF_SECONDS, late)
-
     async def _warnings(self) -> tuple[str, ...]:
         return version_warning(self._prepared.version, await in_thread(server_version))
 
@@ -264,16 +253,12 @@ class Run:
 
         ``unwanted`` undoes what comes of it after that.
         """
-        late = ConfigurationError(
-            f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=_VOLUME_HINT
-        )
+        late = ConfigurationError(f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=VOLUME_HINT)
         return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, late)
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""
-        doing = in_thread(work)
-        done, _ = await asyncio.wait({doing}, timeout=FOLDER_SECONDS)
-        return doing.result() if done else None
+        return await in_time(work, FOLDER_SECONDS)
 
     def _bytes_so_far(self) -> int | None:
         if self._at_work is None:

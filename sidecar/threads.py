@@ -41,5 +41,15 @@ def in_thread(
     return future
 
 
+async def in_time(work: Callable[[], Outcome], seconds: float) -> Outcome | None:
+    """Run ``work`` in a thread and give its outcome, None where that takes more than so many seconds."""
+    doing = in_thread(work)
+    done, _ = await asyncio.wait({doing}, timeout=seconds)
+    if done:
+        return doing.result()
+    doing.cancel()
+    return None
+
+
 def _start(work: Callable[[], object]) -> None:
     threading.Thread(target=work, name="disk", daemon=True).start()

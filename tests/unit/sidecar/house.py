@@ -18,10 +18,10 @@ from sidecar.settings import load
 from sidecar.volume import Volume
 from tests.fakes.clock import FakeClock
 from tests.fakes.runner import Do, FakeRunner, Script, printing
-from tests.unit.artifacts import Sample
+from tests.unit.artifacts import FULL, Sample
 
 NAME = "neo4j-2026-11-23T02-15-00.backup"
-FINISHED = f"Finished artifact creation '{NAME}' for database 'neo4j', took 1ms."
+LATER = "neo4j-2026-11-23T03-15-00.backup"
 
 
 def accept(request: BackupRequest) -> None:
@@ -61,20 +61,20 @@ class House:
         assert loaded.problems == ()
         return Parts(environment, loaded, self.clock, runner, Preparation(loaded, environment, runner), Links())
 
-    def submit(self, *databases: str) -> Document:
-        request = {"path": str(self.target), "type": "FULL", "database": list(databases or ("neo4j",))}
+    def submit(self, *databases: str, name: str = "nightly", type_: str = "FULL") -> Document:
+        request = {"path": str(self.target), "type": type_, "database": list(databases or ("neo4j",))}
         submission = Submission(request=request, word="word0001")
-        return Intake(self.records, self.clock, accept).submit("nightly", submission)[0]
+        return Intake(self.records, self.clock, accept).submit(name, submission)[0]
 
     def run(self, runner: FakeRunner) -> Document:
         """Run the request that waits, from a daemon that started now, and give what became of it."""
 
         async def take() -> None:
-            await Job(self.records.queued()[0], self.volume, self.records, self.parts(runner), started).run()
+            await Job(waiting, self.volume, self.records, self.parts(runner), started).run()
 
-        started = self.clock.moment()
+        started, waiting = self.clock.moment(), self.records.queued()[0]
         asyncio.run(take())
-        document = self.records.get("nightly")
+        document = self.records.get(waiting.id)
         assert document is not None
         return document
 
@@ -82,12 +82,13 @@ class House:
         return list((self.folder / "backups").rglob(".run-*"))
 
 
-def write_artifact(house: House) -> Callable[[Launch], None]:
+def write_artifact(house: House, name: str = NAME, sample: Sample = FULL) -> Callable[[Launch], None]:
     def write(launch: Launch) -> None:
-        (house.target / NAME).write_bytes(bytes(Sample()))
+        (house.target / name).write_bytes(bytes(sample))
 
     return write
 
 
-def making_a_backup(house: House) -> Script:
-    return Script((Do(write_artifact(house)), *printing(FINISHED, "Backup command completed.").steps))
+def making_a_backup(house: House, name: str = NAME, sample: Sample = FULL) -> Script:
+    finished = f"Finished artifact creation '{name}' for database 'neo4j', took 1ms."
+    return Script((Do(write_artifact(house, name, sample)), *printing(finished, "Backup command completed.").steps))

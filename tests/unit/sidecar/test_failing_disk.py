@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from shared.lifecycle import State
+from sidecar import examination
 from sidecar.neo4j_admin.runner import Launch
 from tests.fakes.runner import Do, FakeRunner, Pause, Script
-from tests.unit.sidecar.house import House, making_a_backup
+from tests.unit.artifacts import DIFFERENTIAL, FULL, TAKEN_AT
+from tests.unit.sidecar.house import LATER, NAME, House, making_a_backup
 
 DOWN = OSError(errno.EHOSTDOWN, os.strerror(errno.EHOSTDOWN))
 
@@ -38,3 +40,72 @@ def test_a_look_at_the_space_that_fails_tells_nothing_and_the_next_one_is_made(
 
     assert document.state is State.SUCCEEDED, document.message
     assert answered[:2] == [False, True]
+
+
+def failing_reads(monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> Callable[[Launch], None]:
+    """Give what has the disk refuse so many times from then on to open an artifact, or to list the target."""
+    opened, left = os.open, [times]
+
+    def refuse(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == name and left[0]:
+            left[0] -= 1
+            raise DOWN
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(examination, "_AGAIN_SECONDS", 0.01)
+    return lambda launch: monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.parametrize("what", [NAME, "."])
+def test_an_artifact_that_cannot_be_read_for_a_moment_is_read_again_and_proven(
+    house: House, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    house.submit()
+    steps = (Do(failing_reads(monkeypatch, what, 3)), *making_a_backup(house).steps)
+
+    document = house.run(FakeRunner([Script(steps)]))
+
+    assert document.state is State.SUCCEEDED, document.message
+
+
+def test_an_artifact_that_cannot_be_read_stays_unproven_and_is_read_before_anything_builds_on_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.submit()
+    monkeypatch.setattr(examination, "PATIENCE_SECONDS", 0.1)
+    steps = (Do(failing_reads(monkeypatch, NAME, 10**6)), *making_a_backup(house).steps)
+
+    document = house.run(FakeRunner([Script(steps)]))
+
+    assert (document.state, document.code) == (State.FAILED, "artifact_unverified")
+    assert f"{NAME} can't be read: Host is down; what it left stays where it is" in document.message
+    assert os.listdir(house.target) == [NAME]
+    assert house.temporary() == []
+
+    monkeypatch.undo()
+    os.truncate(house.target / NAME, (house.target / NAME).stat().st_size - 1)
+    house.clock.pass_time(3600)
+    house.submit(name="later", type_="AUTO")
+    runner = FakeRunner([making_a_backup(house, LATER, FULL.but(taken_at=TAKEN_AT + 3600))])
+
+    assert house.run(runner).state is State.SUCCEEDED
+    assert "--type=FULL" in runner.launches[0].arguments
+
+
+def test_a_differential_is_not_condemned_because_what_it_builds_on_cannot_be_read_for_a_moment(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.submit()
+    assert house.run(FakeRunner([making_a_backup(house)])).state is State.SUCCEEDED
+    house.clock.pass_time(3600)
+    house.submit(name="later", type_="DIFF")
+
+    def touch(launch: Launch) -> None:
+        """Have what was walked to be walked again."""
+        os.utime(house.target / NAME)
+
+    steps = (Do(touch), Do(failing_reads(monkeypatch, NAME, 2)), *making_a_backup(house, LATER, DIFFERENTIAL).steps)
+
+    document = house.run(FakeRunner([Script(steps)]))
+
+    assert document.state is State.SUCCEEDED, document.message
