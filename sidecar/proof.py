@@ -64,18 +64,23 @@ def new_artifacts(database: str, before: frozenset[str], after: Mapping[str, int
 
 
 def to_set_aside(
-    database: str, before: frozenset[str], after: Mapping[str, int], heads: Mapping[str, HeadOrProblem]
+    database: str,
+    before: frozenset[str],
+    after: Mapping[str, int],
+    heads: Mapping[str, HeadOrProblem],
+    later: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
     """Name the files that are to be set aside after a run that didn't succeed, an artifact before its parts.
 
-    That is all that is new, apart from artifacts of a later release with their parts.
+    That is all that is new, apart from artifacts of a later release, and those ``later`` than the run, with their
+    parts.
     """
-    unknown = {name for name, head in heads.items() if isinstance(head, UnknownFormat)}
+    stay = {name for name, head in heads.items() if isinstance(head, UnknownFormat)} | later
     return tuple(
         sorted(
             name
             for name in after.keys() - before
-            if (parsed := parse_name(name)) and is_of(database, name) and parsed.artifact not in unknown
+            if (parsed := parse_name(name)) and is_of(database, name) and parsed.artifact not in stay
         )
     )
 

@@ -35,6 +35,7 @@ from sidecar.run_record import RunRecord
 from sidecar.server import server_version
 from sidecar.stop_sign import StopSign
 from sidecar.target import Target, open_target
+from sidecar.target_lock import held
 from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
 from sidecar.threads import in_thread, in_time
 from sidecar.volume import Volume
@@ -83,24 +84,27 @@ class Run:
 
     async def execute(self) -> Outcome:
         """Run it and tell what became of it."""
+        roots = self._parts.settings.allowed_roots
         try:
-            target, plan, holds = await self._before(self._look, unwanted=lambda found: found[0].close())
+            target = await self._before(self._open, unwanted=Target.close)
+            with target:
+                async with held(target, self._database, roots, self._sign, self._late()):
+                    return await self._planned(target)
         except BackupError as error:
             return Outcome(failed(self._database, error))
-        with target:
-            try:
-                if not holds:
-                    plan = await self._walk(target)
-                await self._avoid_name(plan)
-                self._sign.check()
-            except BackupError as error:
-                return Outcome(failed(self._database, error))
-            self._at_work = plan, target
-            try:
-                return await self._carry_out(plan, target)
-            finally:
-                self._at_work = None
-                self._let_go()
+
+    async def _planned(self, target: Target) -> Outcome:
+        plan, holds = await self._before(lambda: self._planning.first(target))
+        if not holds:
+            plan = await self._walk(target)
+        await self._avoid_name(plan)
+        self._sign.check()
+        self._at_work = plan, target
+        try:
+            return await self._carry_out(plan, target)
+        finally:
+            self._at_work = None
+            self._let_go()
 
     async def progress(self) -> Progress:
         """Give what it does now, and how many bytes lie in its temporary folder and its new artifact."""
@@ -112,16 +116,16 @@ class Run:
             elapsed_seconds=round(elapsed, 1),
         )
 
-    def _look(self) -> tuple[Target, Plan, bool]:
-        """Open the target, made where it is missing, and plan the run; see ``Planning.first``."""
+    def _open(self) -> Target:
+        """Open the target, made where it is missing, and make room for the run."""
         target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
         try:
             target.check_writable()
             self._clear_abandoned(target)
-            return target, *self._planning.first(target)
         except BaseException:
             target.close()
             raise
+        return target
 
     def _clear_abandoned(self, target: Target) -> None:
         """Make room: what a lost node's run has left may be as large as the database."""
@@ -248,13 +252,15 @@ class Run:
     async def _warnings(self) -> tuple[str, ...]:
         return version_warning(self._prepared.version, await in_thread(server_version))
 
-    async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object]) -> _T:
+    async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object] = lambda outcome: None) -> _T:
         """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop.
 
         ``unwanted`` undoes what comes of it after that.
         """
-        late = ConfigurationError(f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=VOLUME_HINT)
-        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, late)
+        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, self._late())
+
+    def _late(self) -> ConfigurationError:
+        return ConfigurationError(f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=VOLUME_HINT)
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""

@@ -27,6 +27,8 @@ BY_PATH = {
     ("preparation", "_state", "stat"): "neo4j-admin",
     ("temporary", "clear_temporary", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("temporary", "clear_temporary", "rmdir"): "the hidden folder, which goes only where it is empty",
+    ("run_lock", "last_sign", "stat"): "when a run showed last that it lives",
+    ("target_lock", "release", "rmdir"): "the hidden folder, which goes only where it is empty",
     ("temporary", "file_system_of", "stat"): "how much room there is",
     ("abandoned", "_open", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("volume", "open", "open"): "the request volume",
