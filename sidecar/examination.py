@@ -12,6 +12,7 @@ from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut
 from sidecar.artifact import DamagedArtifact, Head, UnreadArtifact
 from sidecar.artifact_names import artifacts_of, parse_name
 from sidecar.chain import chains
+from sidecar.data_folder import database_there
 from sidecar.links import Links, leading_to
 from sidecar.neo4j_admin.facts import Facts
 from sidecar.neo4j_admin.output import Observed
@@ -207,11 +208,10 @@ class _Disks:
 
 
 def _look(plan: Plan, target: Target, settings: Settings) -> _Disks:
-    databases = Path(settings.data, "databases")
-    beside = all(address.rpartition(":")[0] in _LOOPBACK for address in settings.from_) and databases.is_dir()
+    beside = all(address.rpartition(":")[0] in _LOOPBACK for address in settings.from_)
     return _Disks(
-        database_folder=(databases / plan.database).is_dir() if beside else None,
-        database_open=store_open(databases, plan.database) if beside else None,
+        database_folder=database_there(settings.data, plan.database) if beside else None,
+        database_open=store_open(Path(settings.data, "databases"), plan.database) if beside else None,
         target_writable=_is_writable(target),
         temporary_writable=os.access(plan.temporary, os.W_OK) if os.path.isdir(plan.temporary) else None,
         temporary_free=_free_bytes(plan.temporary),

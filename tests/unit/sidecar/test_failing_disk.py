@@ -8,9 +8,10 @@ import pytest
 
 from shared.lifecycle import State
 from sidecar import examination
-from sidecar.neo4j_admin.runner import Launch
-from tests.fakes.runner import Do, FakeRunner, Pause, Script
+from sidecar.neo4j_admin.runner import Exit, Launch
+from tests.fakes.runner import Do, FakeRunner, Pause, Script, printing
 from tests.unit.artifacts import DIFFERENTIAL, FULL, TAKEN_AT
+from tests.unit.sidecar.failing import fail_at
 from tests.unit.sidecar.house import LATER, NAME, House, making_a_backup
 
 DOWN = OSError(errno.EHOSTDOWN, os.strerror(errno.EHOSTDOWN))
@@ -109,3 +110,16 @@ def test_a_differential_is_not_condemned_because_what_it_builds_on_cannot_be_rea
     document = house.run(FakeRunner([Script(steps)]))
 
     assert document.state is State.SUCCEEDED, document.message
+
+
+@pytest.mark.parametrize("name", ["databases", "neo4j"])
+def test_a_data_folder_that_cannot_be_looked_at_makes_no_defect_of_a_failure(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (house.folder / "data/databases/neo4j").mkdir(parents=True)
+    house.submit()
+    steps = (Do(lambda launch: fail_at(monkeypatch, name, errno.EACCES)), *printing("it went wrong").steps)
+
+    document = house.run(FakeRunner([Script(steps, Exit(status=1, signal=None))]))
+
+    assert document.code == "server_unavailable", document.message

@@ -23,6 +23,7 @@ CALLS = frozenset(
 BY_PATH = {
     ("folders", "open_root", "open"): "an allowed root, which may be a link",
     ("data_folder", "folder_bytes", "open"): "a folder whose size is added up, each below it within the one above",
+    ("data_folder", "_is_folder", "stat"): "whether a database has a folder",
     ("preparation", "_ask", "stat"): "neo4j-admin",
     ("preparation", "_state", "stat"): "neo4j-admin",
     ("temporary", "clear_temporary", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
