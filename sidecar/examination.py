@@ -28,7 +28,7 @@ from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended
 from sidecar.target import Target
 from sidecar.temporary import file_system_of
-from sidecar.threads import in_thread, in_time
+from sidecar.threads import NoThread, in_thread, in_time
 
 CONNECT_SECONDS = 3.0
 DISK_SECONDS = 10.0
@@ -75,6 +75,8 @@ async def prove(
         if judged is None:
             raise ended.by
         return judged
+    except NoThread as error:
+        return unread(error.message)
     finally:
         left.set()
 
@@ -168,7 +170,7 @@ async def gather_facts(
     """Check what can be checked right after a run that failed."""
     connects, server, looked = await asyncio.gather(
         takes_connections(settings.from_, CONNECT_SECONDS),
-        in_thread(server_version),
+        in_time(server_version, DISK_SECONDS),
         in_time(lambda: _look(plan, target, settings), DISK_SECONDS),
     )
     # A disk that doesn't answer tells nothing.

@@ -1,6 +1,5 @@
 """What a daemon finds at its start: a run that died with the one before, and requests that it left running."""
 
-import asyncio
 import logging
 import os
 import threading
@@ -14,7 +13,7 @@ from sidecar.neo4j_admin.carriers import Family, end_carriers
 from sidecar.parts import Parts
 from sidecar.records import Records
 from sidecar.run_record import NoRecord, RunRecord
-from sidecar.threads import in_thread
+from sidecar.threads import in_time
 from sidecar.volume import Volume
 
 TIDY_SECONDS = 120.0
@@ -81,10 +80,13 @@ class Recovery:
 async def _tidied(record: RunRecord, parts: Parts, *, lived: bool) -> tuple[str, ...]:
     late = threading.Event()
     roots = parts.settings.allowed_roots
-    tidying = in_thread(lambda: clean_up(record, roots, stopped=late.is_set, lived=lived))
-    done, _ = await asyncio.wait({tidying}, timeout=TIDY_SECONDS)
+
+    def tidy() -> tuple[str, ...]:
+        return clean_up(record, roots, stopped=late.is_set, lived=lived)
+
+    said = await in_time(tidy, TIDY_SECONDS, surely=True)
     late.set()
-    return tidying.result() if done else (f"{record.target} doesn't answer and was not tidied",)
+    return (f"{record.target} doesn't answer and was not tidied",) if said is None else said
 
 
 def _is_under_way(records: Records, record: RunRecord) -> bool:

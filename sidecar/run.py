@@ -37,10 +37,11 @@ from sidecar.stop_sign import StopSign
 from sidecar.target import Target, open_target
 from sidecar.target_lock import held
 from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
-from sidecar.threads import in_thread, in_time
+from sidecar.threads import in_background, in_thread, in_time
 from sidecar.volume import Volume
 
 WALKING = "reading what a differential would build on"
+_VERSION_SECONDS = 10.0
 log = logging.getLogger("sidecar.run")
 _T = TypeVar("_T")
 
@@ -247,10 +248,10 @@ class Run:
         lock, self._lock = self._lock, None
         if lock is not None:
             # Its last descriptor: NFS tells its server so, and waits for one that is silent.
-            in_thread(lambda: os.close(lock))
+            in_background(lambda: os.close(lock))
 
     async def _warnings(self) -> tuple[str, ...]:
-        return version_warning(self._prepared.version, await in_thread(server_version))
+        return version_warning(self._prepared.version, await in_time(server_version, _VERSION_SECONDS))
 
     async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object] = lambda outcome: None) -> _T:
         """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop.
@@ -264,7 +265,7 @@ class Run:
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""
-        return await in_time(work, FOLDER_SECONDS)
+        return await in_time(work, FOLDER_SECONDS, surely=True)
 
     def _bytes_so_far(self) -> int | None:
         if self._at_work is None:

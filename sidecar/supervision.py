@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.errors import BackupError, BackupFailed
 from sidecar.neo4j_admin.runner import Exit, Running
 from sidecar.stop_sign import StopSign
-from sidecar.threads import in_thread
+from sidecar.threads import NoThread, in_thread
 
 SPACE_BEAT_SECONDS = 0.5
 
@@ -70,6 +70,9 @@ async def _watch(space: Callable[[], BackupError | None]) -> BackupError:
         await asyncio.sleep(SPACE_BEAT_SECONDS)
         # Where the disk doesn't answer, this look is the last: each further one would be a thread that waits too.
         # The run on it ends by its own time limit.
-        problem = await in_thread(space)
+        try:
+            problem = await in_thread(space)
+        except NoThread:
+            continue
         if problem is not None:
             return problem

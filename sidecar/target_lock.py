@@ -94,7 +94,7 @@ async def held(
         yield
     finally:
         if lock is not None:
-            await in_time(lock.release, _RELEASE_SECONDS)
+            await in_time(lock.release, _RELEASE_SECONDS, surely=True)
 
 
 async def _in_turn(
