@@ -6,15 +6,20 @@ from threading import Lock
 from sidecar.artifact import Head, UnreadArtifact
 from sidecar.chain import Continues, NothingNew, continuation, paths_to
 from sidecar.foundation import Damage
+from sidecar.heads import Heads
 from sidecar.target import Target
 
 _REMEMBERED = 4096
 
 
 class Links:
-    """Artifacts that were walked to their end, known by device, inode, size and time of change; for any thread."""
+    """Artifacts that were walked to their end, known by device, inode, size and time of change; for any thread.
+
+    ``heads`` are those that were read.
+    """
 
     def __init__(self) -> None:
+        self.heads = Heads()
         self._whole: dict[tuple[int, ...], None] = {}
         self._lock = Lock()
 

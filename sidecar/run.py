@@ -95,6 +95,7 @@ class Run:
             return Outcome(failed(self._database, error))
 
     async def _planned(self, target: Target) -> Outcome:
+        await self._acquire_heads(target)
         plan, holds = await self._before(lambda: self._planning.first(target))
         if not holds:
             plan = await self._walk(target)
@@ -134,21 +135,31 @@ class Run:
         within = folder_of_runs(target.path, settings.allowed_roots, settings.temp)
         clear_abandoned(within, self._parts.clock.now().timestamp())
 
+    async def _acquire_heads(self, target: Target) -> None:
+        """Read the heads of what lies there, each once for all runs: thousands may take longer than one look may."""
+        time = asyncio.get_running_loop().time
+        until = time() + PROOF_SECONDS
+        while not await self._before(lambda: self._planning.acquire_heads(target, FOLDER_SECONDS / 2)):
+            if time() > until:
+                raise self._unread("what lies", target)
+
     async def _walk(self, target: Target) -> Plan:
         """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
-        late = BackupTimedOut(
-            f"what a differential would build on in {target.path} can't be read to its end in "
-            f"{format_duration(PROOF_SECONDS)}, and nothing was run",
-            hint=VOLUME_HINT,
-        )
         self._walking = True
         self._stage_changed()
         try:
             work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
+            late = self._unread("what a differential would build on", target)
             return await self._sign.guard(work, PROOF_SECONDS, late)
         finally:
             self._walking = False
             self._stage_changed()
+
+    def _unread(self, what: str, target: Target) -> BackupTimedOut:
+        took = format_duration(PROOF_SECONDS)
+        return BackupTimedOut(
+            f"{what} in {target.path} can't be read to its end in {took}, and nothing was run", hint=VOLUME_HINT
+        )
 
     async def _avoid_name(self, plan: Plan) -> None:
         """Wait for the next second where an artifact of this one is there: the new one would want its name."""

@@ -2,15 +2,19 @@
 
 import errno
 import os
+import time
 from collections.abc import Callable
+from typing import BinaryIO
 
 import pytest
 
 from shared.lifecycle import State
-from sidecar import examination
+from sidecar import examination, run
+from sidecar.artifact import Head
+from sidecar.head import read_head
 from sidecar.neo4j_admin.runner import Exit, Launch
 from tests.fakes.runner import Do, FakeRunner, Pause, Script, printing
-from tests.unit.artifacts import DIFFERENTIAL, FULL, TAKEN_AT
+from tests.unit.artifacts import DIFFERENTIAL, FULL, SMALL, TAKEN_AT
 from tests.unit.sidecar.failing import fail_at
 from tests.unit.sidecar.house import LATER, NAME, House, making_a_backup
 
@@ -123,3 +127,21 @@ def test_a_data_folder_that_cannot_be_looked_at_makes_no_defect_of_a_failure(
     document = house.run(FakeRunner([Script(steps, Exit(status=1, signal=None))]))
 
     assert document.code == "server_unavailable", document.message
+
+
+def test_a_year_of_artifacts_on_a_slow_disk_is_read_in_turns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.target.mkdir()
+    for minute in range(20):
+        (house.target / f"neo4j-2026-11-22T02-{minute:02}-00.backup").write_bytes(bytes(SMALL))
+    house.submit()
+
+    def slowly(file: BinaryIO) -> Head:
+        time.sleep(0.1)
+        return read_head(file)
+
+    monkeypatch.setattr("sidecar.target.read_head", slowly)
+    monkeypatch.setattr(run, "FOLDER_SECONDS", 1.0)
+
+    document = house.run(FakeRunner([making_a_backup(house, LATER, FULL.but(taken_at=TAKEN_AT + 3600))]))
+
+    assert document.state is State.SUCCEEDED, document.message
