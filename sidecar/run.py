@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -78,6 +79,7 @@ class Run:
         self._planning = Planning(database, request.type, prepared, parts.settings, parts.links)
         self._observed = Observed(database, self._secrets)
         self._walking = False
+        self._tidying = threading.Lock()
         self._lock: int | None = None
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
@@ -89,7 +91,7 @@ class Run:
         try:
             target = await self._before(self._open, unwanted=Target.close)
             with target:
-                async with held(target, self._database, roots, self._sign, self._late()):
+                async with held(target, self._database, roots, self._sign, self._late(), self._tidying):
                     return await self._planned(target)
         except BackupError as error:
             return Outcome(failed(self._database, error))
@@ -191,7 +193,7 @@ class Run:
             log.exception("a run met a defect", extra={"id": self._name, "database": self._database})
             result = failed(self._database, defect(error))
         if result.state is not ResultState.SUCCEEDED and not stays:
-            done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
+            done = await self._after(lambda: self._set_aside(target, plan))
             if done is None:
                 # The hint of a cancel says that all of it is set aside.
                 done, result = (f"{target.path} doesn't answer and was not tidied",), result.changed(hint=VOLUME_HINT)
@@ -244,6 +246,10 @@ class Run:
         if self._may_skip and (reason := skippable(facts)) is not None:
             return skipped(self._database, reason)
         raise diagnose(facts)
+
+    def _set_aside(self, target: Target, plan: Plan) -> tuple[str, ...]:
+        with self._tidying:
+            return set_aside_new(target, self._database, plan.before)
 
     def _unmake(self, plan: Plan) -> Callable[[int | None], None]:
         """Give what undoes a temporary folder that came too late."""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -82,9 +83,9 @@ def take(target: Target, database: str, roots: Sequence[str]) -> TargetLock | No
 
 @asynccontextmanager
 async def held(
-    target: Target, database: str, roots: Sequence[str], sign: StopSign, late: BackupError
+    target: Target, database: str, roots: Sequence[str], sign: StopSign, late: BackupError, tidying: threading.Lock
 ) -> AsyncIterator[None]:
-    """Hold the lock, waited for as long as a server may keep that of a dead one.
+    """Hold the lock, waited for as long as a server may keep that of a dead one, and on until nobody is ``tidying``.
 
     Raises ConfigurationError where another sidecar has it all that time, ``late`` where the disk doesn't answer,
     and the sign's reason.
@@ -94,7 +95,7 @@ async def held(
         yield
     finally:
         if lock is not None:
-            await in_time(lock.release, _RELEASE_SECONDS, surely=True)
+            await in_time(lambda: _let_go(lock, tidying), _RELEASE_SECONDS, surely=True)
 
 
 async def _in_turn(
@@ -108,12 +109,18 @@ async def _in_turn(
         except Held as error:
             if time() >= until:
                 raise ConfigurationError(
-                    f"another sidecar is backing up {database} into {target.path}: which artifact is whose can't be "
-                    "told there",
+                    f"another sidecar is backing up {database} into {target.path}, or an earlier run is still being "
+                    "tidied there: which artifact is whose can't be told",
                     hint="Give each server a folder of its own: the artifacts of one chain come from one server.",
                 ) from error
         await asyncio.sleep(_AGAIN_SECONDS)
         sign.check()
+
+
+def _let_go(lock: TargetLock, tidying: threading.Lock) -> None:
+    # On a disk that hangs it goes on after the run has ended, and would take a later run's artifact for this one's.
+    with tidying:
+        lock.release()
 
 
 def _release(lock: TargetLock | None) -> None:

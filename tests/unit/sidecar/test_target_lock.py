@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from shared.lifecycle import State
-from sidecar import target_lock
-from sidecar.neo4j_admin.runner import Launch
+from sidecar import run, target_lock
+from sidecar.leftovers import set_aside_new
+from sidecar.neo4j_admin.runner import Exit, Launch
 from sidecar.target import Target, open_target
 from sidecar.target_lock import Held, TargetLock, take
 from sidecar.temporary import HIDDEN
-from tests.fakes.runner import Do, FakeRunner, Script
-from tests.unit.sidecar.house import House, making_a_backup
+from tests.fakes.runner import Do, FakeRunner, Script, printing
+from tests.rig import wait_for
+from tests.unit.sidecar.house import House, making_a_backup, write_artifact
 
 
 @pytest.fixture
@@ -134,3 +136,29 @@ def test_a_run_waits_for_one_that_ends_soon(house: House, monkeypatch: pytest.Mo
         ending.join()
 
     assert document.state is State.SUCCEEDED, document.message
+
+
+def test_nobody_backs_up_into_it_while_an_ended_run_is_still_being_tidied(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.submit()
+    answers = threading.Event()
+
+    def hang(target: Target, database: str, before: object) -> tuple[str, ...]:
+        answers.wait(30)
+        return set_aside_new(target, database, ())
+
+    monkeypatch.setattr(run, "set_aside_new", hang)
+    monkeypatch.setattr(run, "FOLDER_SECONDS", 0.3)
+    monkeypatch.setattr(target_lock, "_RELEASE_SECONDS", 0.1)
+    steps = (Do(write_artifact(house)), *printing("it went wrong").steps)
+
+    document = house.run(FakeRunner([Script(steps, Exit(status=1, signal=None))]))
+
+    assert "was not tidied" in document.message
+    with open_target(str(house.target), (str(house.folder / "backups"),), create=False) as target:
+        with pytest.raises(Held):
+            taken(target)
+        answers.set()
+        wait_for(lambda: not (house.folder / "backups" / HIDDEN).exists(), 10)
+        taken(target).release()
