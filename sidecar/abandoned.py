@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 
 from sidecar.folders import OPEN_FOLDER
@@ -32,8 +33,10 @@ def clear_abandoned(within: str, now: float) -> None:
     if not runs_in(within):
         return
     clearing = threading.Thread(target=lambda: remove_abandoned(within, now), name="abandoned", daemon=True)
-    clearing.start()
-    clearing.join(WAIT_SECONDS)
+    # Where no thread can be started what is there stays: it may be large, and its disk hang.
+    with suppress(RuntimeError):
+        clearing.start()
+        clearing.join(WAIT_SECONDS)
 
 
 def runs_in(within: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Which requests could ever run here: a path that may be a target, names that databases may have."""
 
 import threading
+from contextlib import suppress
 
 from shared.errors import RequestRejected
 from shared.protocol import BackupRequest
@@ -41,7 +42,9 @@ class Acceptance:
                 found.append(error)
 
         self._looking = threading.Thread(target=look, name="look", daemon=True)
-        self._looking.start()
-        self._looking.join(LOOK_SECONDS)
+        # Where no thread can be started, the request's turn tells.
+        with suppress(RuntimeError):
+            self._looking.start()
+            self._looking.join(LOOK_SECONDS)
         if found:
             raise found[0]

@@ -12,6 +12,11 @@ class ArtifactProblem(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    @property
+    def fault(self) -> str:
+        """The reason as a clause that follows the artifact's name."""
+        return f"is damaged: {self.reason}"
+
 
 class UnknownFormat(ArtifactProblem):
     """An artifact of a later release, or one that was split: it is neither a link of a chain nor ours to move."""
@@ -19,6 +24,15 @@ class UnknownFormat(ArtifactProblem):
 
 class DamagedArtifact(ArtifactProblem):
     """Not a whole backup artifact."""
+
+
+class UnreadArtifact(DamagedArtifact):
+    """Not to be read now: nothing may build on it, and it may be whole."""
+
+    @property
+    def fault(self) -> str:
+        """The reason as a clause that follows the artifact's name."""
+        return self.reason.removeprefix("it ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Look:
             for name in self.names:
                 if self.stopped:
                     raise Abandoned
-                self.heads |= target.heads([name])
+                self.heads |= self.links.heads.of(target, [name])
             for database in sorted({parsed.database for name in self.names if (parsed := parse_name(name))}):
                 self._walk(target, database)
 

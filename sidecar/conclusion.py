@@ -70,7 +70,7 @@ def cancelled(done: str = "") -> BackupCancelled:
 def _told_by_the_only(results: Sequence[DatabaseResult], stopped: BackupError) -> BackupError:
     """Give ``stopped`` in the words of the request's only result, which say what was done with what it left."""
     if len(results) == 1 and results[0].code == stopped.code:
-        return type(stopped)(results[0].message, hint=stopped.hint)
+        return type(stopped)(results[0].message, hint=results[0].hint)
     return stopped
 
 

@@ -35,6 +35,12 @@ def databases_held(data: str) -> tuple[str, ...] | None:
         return None
 
 
+def database_there(data: str, database: str) -> bool | None:
+    """Say whether ``<data>/databases`` has a folder of a database; None where that can't be told."""
+    databases = os.path.join(data, "databases")
+    return _is_folder(os.path.join(databases, database)) if _is_folder(databases) else None
+
+
 def database_size(data: str, database: str) -> DatabaseSize | None:
     """Measure ``<data>/databases/<database>`` and ``<data>/transactions/<database>``; None where there is no store.
 
@@ -83,6 +89,16 @@ def _file_bytes(folder: int, depth: int) -> Iterator[int]:
                     os.close(below)
         except OSError:
             continue
+
+
+def _is_folder(path: str) -> bool | None:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        # Not os.path.isdir: for what we may not look at, or a disk that fails, it would say that nothing is there.
+        return None
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

@@ -97,12 +97,15 @@ class Execution:
         if launch.held is not None and time.monotonic() - self._showed_life > _LIFE_SECONDS:
             self._showed_life = time.monotonic()
             show_life(launch.held)
-        system = self._target.file_system()
-        self.least_free = system.free_bytes if self.least_free is None else min(self.least_free, system.free_bytes)
-        places = [Place(self._target.path, system)]
+        # A look that fails tells nothing, as one that hangs: the next one may be answered.
+        places: list[Place] = []
+        with suppress(BackupError):
+            system = self._target.file_system()
+            places.append(Place(self._target.path, system))
+            self.least_free = system.free_bytes if self.least_free is None else min(self.least_free, system.free_bytes)
         with suppress(BackupError):
             beside = file_system_of(launch.folder)
-            if beside.device != system.device:
+            if all(place.file_system.device != beside.device for place in places):
                 places.append(Place(launch.folder, beside))
         return next((error for place in places if (error := reserve_broken(place, self._settings.reserve))), None)
 

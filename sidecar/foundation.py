@@ -6,7 +6,7 @@ Which artifact neo4j-admin continues is its own choice, and this a forecast: the
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sidecar.artifact import DamagedArtifact, Head, UnknownFormat
+from sidecar.artifact import DamagedArtifact, Head, UnknownFormat, UnreadArtifact
 from sidecar.chain import chains, paths_to
 
 
@@ -15,10 +15,12 @@ class Damage:
     """Why nothing may be built on what lies there; ``fault`` says of ``artifact`` what is wrong with it.
 
     Together they are a clause, such as "neo4j-….backup" and "is damaged: it ends before its last block".
+    ``unread`` is whether it may be whole all the same.
     """
 
     artifact: str
     fault: str
+    unread: bool = False
 
     def __str__(self) -> str:
         return f"{self.artifact} {self.fault}"
@@ -56,7 +58,7 @@ def foundation(
         return Foundation()
     if problems:
         name, problem = sorted(problems.items())[-1]
-        return Foundation(damage=Damage(name, f"is damaged: {problem.reason}"))
+        return Foundation(damage=Damage(name, problem.fault, unread=isinstance(problem, UnreadArtifact)))
     if newest is not None and _has_chain(heads[newest], heads, overlap_allowed=overlap_allowed):
         return Foundation(damage=Damage(newest, "can't be restored: a link before it is missing"))
     # Without a full one of that store neo4j-admin sees for itself that it can't continue.

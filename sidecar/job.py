@@ -20,13 +20,14 @@ from sidecar.clock import Moment
 from sidecar.conclusion import cancelled, conclude, settle
 from sidecar.data_folder import databases_held
 from sidecar.document import DatabaseResult, Document
+from sidecar.examination import FOLDER_SECONDS
 from sidecar.files import Unflushed
 from sidecar.neo4j_admin.databases import expand
 from sidecar.outcome import Outcome, defect
 from sidecar.parts import Parts
 from sidecar.preparation import Prepared
 from sidecar.records import Records, attempt_name
-from sidecar.run import FOLDER_SECONDS, Run
+from sidecar.run import Run
 from sidecar.run_record import RunRecord
 from sidecar.server import await_connection
 from sidecar.stop_sign import StopSign

@@ -3,18 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
-from sidecar.artifact import Head
+from sidecar.artifact import Head, UnreadArtifact
 from sidecar.chain import Continues, NothingNew, continuation, paths_to
 from sidecar.foundation import Damage
+from sidecar.heads import Heads
 from sidecar.target import Target
 
 _REMEMBERED = 4096
 
 
 class Links:
-    """Artifacts that were walked to their end, known by device, inode, size and time of change; for any thread."""
+    """Artifacts that were walked to their end, known by device, inode, size and time of change; for any thread.
+
+    ``heads`` are those that were read.
+    """
 
     def __init__(self) -> None:
+        self.heads = Heads()
         self._whole: dict[tuple[int, ...], None] = {}
         self._lock = Lock()
 
@@ -34,7 +39,7 @@ class Links:
     def damage(
         self, target: Target, paths: Sequence[Sequence[str]], stopped: Callable[[], bool] = lambda: False
     ) -> Damage | None:
-        """Say what is in the way where none of ``paths`` is whole, on the first of them.
+        """Say what is in the way where none of ``paths`` is whole, on the first of them that may be, else on the first.
 
         Takes as long as reading those artifacts that were not walked before. Raises Abandoned once it is ``stopped``.
         """
@@ -43,7 +48,8 @@ class Links:
             found = next((damage for name in path if (damage := self.walk(target, name, stopped)) is not None), None)
             if found is None:
                 return None
-            first = first or found
+            if first is None or (found.unread and not first.unread):
+                first = found
         return first
 
     def walk(self, target: Target, name: str, stopped: Callable[[], bool] = lambda: False) -> Damage | None:
@@ -57,7 +63,7 @@ class Links:
         examined = target.examine(name, stopped)
         problem = examined.body if isinstance(examined.head, Head) else examined.head
         if problem is not None:
-            return Damage(name, f"is damaged: {problem.reason}")
+            return Damage(name, problem.fault, unread=isinstance(problem, UnreadArtifact))
         if identity == target.identity(name):
             self.remember(target, name)
         return None

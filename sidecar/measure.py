@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
-from sidecar.threads import in_thread
+from sidecar.threads import NoThread, in_thread
 
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 1.0
@@ -27,5 +28,6 @@ class Measure:
         if not self._looking.done():
             await asyncio.wait({self._looking}, timeout=_PATIENCE_SECONDS)
         if self._looking.done():
-            self._found = self._looking.result()
+            with suppress(NoThread):
+                self._found = self._looking.result()
         return self._found

@@ -10,6 +10,7 @@ from sidecar.artifact_names import artifacts_of
 from sidecar.cgroup import Memory
 from sidecar.chain import chains
 from sidecar.data_folder import database_size
+from sidecar.heads import Heads
 from sidecar.memory import choose_memory
 from sidecar.neo4j_admin.command import Run as CommandRun
 from sidecar.neo4j_admin.command import build, environment
@@ -58,13 +59,14 @@ def make_plan(
     prepared: Prepared,
     settings: Settings,
     memory: Memory,
+    remembered: Heads,
 ) -> Plan:
     """Look at target, space and memory, and plan the run; nothing is made or changed.
 
-    ``memory`` is the container's. Raises ConfigurationError and InsufficientSpace.
+    ``memory`` is the container's, ``remembered`` what was read before. Raises ConfigurationError and InsufficientSpace.
     """
     before = target.listing(database)
-    found = target.heads(artifacts_of(database, before))
+    found = remembered.of(target, artifacts_of(database, before))
     heads = {name: head for name, head in found.items() if isinstance(head, Head)}
     problems = {name: problem for name, problem in found.items() if not isinstance(problem, Head)}
     has_chain = any(chain.restorable for chain in chains(heads, overlap_allowed=prepared.version.overlap_allowed))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import ArtifactUnverified, BackupError
 from shared.protocol import BackupType
+from sidecar.artifact_names import artifacts_of
 from sidecar.cgroup import read_memory
 from sidecar.foundation import Damage, Foundation, foundation
 from sidecar.links import Links
@@ -28,6 +29,13 @@ class Planning:
     prepared: Prepared
     settings: Settings
     links: Links
+
+    def acquire_heads(self, target: Target, seconds: float) -> bool:
+        """Read for so many seconds what artifacts say of themselves; say whether that was all.
+
+        Raises ConfigurationError.
+        """
+        return self.links.heads.acquire(target, artifacts_of(self.database, target.listing(self.database)), seconds)
 
     def first(self, target: Target) -> tuple[Plan, bool]:
         """Plan it as it was asked for, and say whether that holds; else ``walked`` has to tell.
@@ -80,4 +88,4 @@ class Planning:
 
     def _plan(self, target: Target, type_: BackupType, options: Options) -> Plan:
         settings = self.settings.model_copy(update={"options": options})
-        return make_plan(self.database, type_, target, self.prepared, settings, read_memory())
+        return make_plan(self.database, type_, target, self.prepared, settings, read_memory(), self.links.heads)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.errors import ArtifactUnverified
-from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
+from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat, UnreadArtifact
 from sidecar.artifact_names import artifacts_of, is_of, parse_name
 from sidecar.chain import Breaks, Continues, NothingNew, continuation
 
@@ -16,7 +16,15 @@ _SET_ASIDE = (
     "What it left is set aside in the target's .failed folder, where no later differential builds on it."
     " Trigger a full backup; if that fails too, read what neo4j-admin printed: neo4j-backup logs ID."
 )
+_VOLUME = (
+    "Look at the volume that it lies on: `neo4j-backup check --path` reads the artifact once it can be read, and so"
+    " does each differential before it builds on it. Trigger again for a backup that is proven."
+)
 _LATER_RELEASE = "The file stays where it is. Use a release of neo4j-backup that knows what this Neo4j writes."
+
+
+class ArtifactUnread(ArtifactUnverified):
+    """What a run left can't be read now. It may be whole, and stays: a differential reads it before it builds on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +64,23 @@ def new_artifacts(database: str, before: frozenset[str], after: Mapping[str, int
 
 
 def to_set_aside(
-    database: str, before: frozenset[str], after: Mapping[str, int], heads: Mapping[str, HeadOrProblem]
+    database: str,
+    before: frozenset[str],
+    after: Mapping[str, int],
+    heads: Mapping[str, HeadOrProblem],
+    later: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
     """Name the files that are to be set aside after a run that didn't succeed, an artifact before its parts.
 
-    That is all that is new, apart from artifacts of a later release with their parts.
+    That is all that is new, apart from artifacts of a later release, and those ``later`` than the run, with their
+    parts.
     """
-    unknown = {name for name, head in heads.items() if isinstance(head, UnknownFormat)}
+    stay = {name for name, head in heads.items() if isinstance(head, UnknownFormat)} | later
     return tuple(
         sorted(
             name
             for name in after.keys() - before
-            if (parsed := parse_name(name)) and is_of(database, name) and parsed.artifact not in unknown
+            if (parsed := parse_name(name)) and is_of(database, name) and parsed.artifact not in stay
         )
     )
 
@@ -82,8 +95,12 @@ def judge(evidence: Evidence) -> Proven | ArtifactUnverified:
     match examined.head:
         case UnknownFormat(reason=reason):
             return _unproven(f"{name} can't be judged: {reason}", hint=_LATER_RELEASE)
+        case UnreadArtifact(fault=fault):
+            return unread(f"{name} {fault}")
         case DamagedArtifact(reason=reason):
             return _unproven(f"{name} is not a whole backup: {reason}")
+    if isinstance(examined.body, UnreadArtifact):
+        return unread(f"{name} {examined.body.fault}")
     head = examined.head
     # Another backup has another time, to the second, as its name has.
     if same := next((other for other, found in evidence.existing.items() if found == head), None):
@@ -108,6 +125,14 @@ def judge(evidence: Evidence) -> Proven | ArtifactUnverified:
         lowest_tx=head.lowest,
         highest_tx=head.highest,
         note=note,
+    )
+
+
+def unread(problem: str) -> ArtifactUnread:
+    """Give the error of a run of which nothing is known but that it reported success; ``problem`` is a sentence."""
+    return ArtifactUnread(
+        f"neo4j-admin reported success, and that can't be proven now: {problem}; what it left stays where it is",
+        hint=_VOLUME,
     )
 
 

@@ -1,6 +1,5 @@
 """What a daemon finds at its start: a run that died with the one before, and requests that it left running."""
 
-import asyncio
 import logging
 import os
 import threading
@@ -10,11 +9,11 @@ from shared.lifecycle import ResultState, State
 from sidecar.conclusion import cancelled, conclude, interrupted, settle
 from sidecar.document import Document
 from sidecar.leftovers import clean_up
-from sidecar.neo4j_admin.carriers import end_carriers
+from sidecar.neo4j_admin.carriers import Family, end_carriers
 from sidecar.parts import Parts
 from sidecar.records import Records
 from sidecar.run_record import NoRecord, RunRecord
-from sidecar.threads import in_thread
+from sidecar.threads import in_time
 from sidecar.volume import Volume
 
 TIDY_SECONDS = 120.0
@@ -65,24 +64,29 @@ class Recovery:
     async def _end_run(self, record: RunRecord) -> tuple[str, ...]:
         """End the run's processes and tidy after it; give what is to be told of that."""
         said: tuple[str, ...] = ()
+        lived = bool(Family(record.word).living())
         left = await end_carriers(record.word, self._parts.settings.grace)
         if left:
             said = (f"processes {', '.join(map(str, left))} of it can't be ended: they wait for a disk",)
         # Whoever may write the volume may have put the record there: only a document of ours makes it true.
         if _is_under_way(self._records, record):
-            said += await _tidied(record, self._parts)
+            said += await _tidied(record, self._parts, lived=lived)
         log.warning(
             "an earlier sidecar died during a run", extra={"id": record.id, "database": record.database, "done": said}
         )
         return said
 
 
-async def _tidied(record: RunRecord, parts: Parts) -> tuple[str, ...]:
+async def _tidied(record: RunRecord, parts: Parts, *, lived: bool) -> tuple[str, ...]:
     late = threading.Event()
-    tidying = in_thread(lambda: clean_up(record, parts.settings.allowed_roots, stopped=late.is_set))
-    done, _ = await asyncio.wait({tidying}, timeout=TIDY_SECONDS)
+    roots = parts.settings.allowed_roots
+
+    def tidy() -> tuple[str, ...]:
+        return clean_up(record, roots, stopped=late.is_set, lived=lived)
+
+    said = await in_time(tidy, TIDY_SECONDS, surely=True)
     late.set()
-    return tidying.result() if done else (f"{record.target} doesn't answer and was not tidied",)
+    return (f"{record.target} doesn't answer and was not tidied",) if said is None else said
 
 
 def _is_under_way(records: Records, record: RunRecord) -> bool:

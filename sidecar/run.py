@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
 from shared.durations import format_duration
-from shared.errors import ArtifactUnverified, BackupError, BackupTimedOut, ConfigurationError
+from shared.errors import BackupError, BackupTimedOut, ConfigurationError
 from shared.lifecycle import ResultState
 from shared.protocol import BackupRequest, Progress
 from sidecar.abandoned import clear_abandoned
@@ -18,7 +19,7 @@ from sidecar.cgroup import read_memory
 from sidecar.data_folder import folder_bytes
 from sidecar.disk_errors import on_request_volume
 from sidecar.document import DatabaseResult
-from sidecar.examination import examine, gather_facts
+from sidecar.examination import FOLDER_SECONDS, PROOF_SECONDS, VOLUME_HINT, gather_facts, prove
 from sidecar.execution import Execution
 from sidecar.leftovers import set_aside_new
 from sidecar.measure import Measure
@@ -30,22 +31,19 @@ from sidecar.parts import Parts
 from sidecar.plan import Plan
 from sidecar.planning import Planning
 from sidecar.preparation import Prepared
-from sidecar.proof import Proven
+from sidecar.proof import ArtifactUnread, Proven
 from sidecar.run_record import RunRecord
 from sidecar.server import server_version
 from sidecar.stop_sign import StopSign
-from sidecar.supervision import Ended
 from sidecar.target import Target, open_target
+from sidecar.target_lock import held
 from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
-from sidecar.threads import in_thread
+from sidecar.threads import in_background, in_thread, in_time
 from sidecar.volume import Volume
 
-FOLDER_SECONDS = 120.0
-"""How long the target may take to answer before a run, and to be tidied after it."""
-PROOF_SECONDS = 6 * 3600.0
 WALKING = "reading what a differential would build on"
+_VERSION_SECONDS = 10.0
 log = logging.getLogger("sidecar.run")
-_VOLUME_HINT = "Its volume hangs or is very slow: see how the node and the storage are."
 _T = TypeVar("_T")
 
 
@@ -81,6 +79,7 @@ class Run:
         self._planning = Planning(database, request.type, prepared, parts.settings, parts.links)
         self._observed = Observed(database, self._secrets)
         self._walking = False
+        self._tidying = threading.Lock()
         self._lock: int | None = None
         self._began = parts.clock.moment().seconds
         self._at_work: tuple[Plan, Target] | None = None
@@ -88,24 +87,28 @@ class Run:
 
     async def execute(self) -> Outcome:
         """Run it and tell what became of it."""
+        roots = self._parts.settings.allowed_roots
         try:
-            target, plan, holds = await self._before(self._look, unwanted=lambda found: found[0].close())
+            target = await self._before(self._open, unwanted=Target.close)
+            with target:
+                async with held(target, self._database, roots, self._sign, self._late(), self._tidying):
+                    return await self._planned(target)
         except BackupError as error:
             return Outcome(failed(self._database, error))
-        with target:
-            try:
-                if not holds:
-                    plan = await self._walk(target)
-                await self._avoid_name(plan)
-                self._sign.check()
-            except BackupError as error:
-                return Outcome(failed(self._database, error))
-            self._at_work = plan, target
-            try:
-                return await self._carry_out(plan, target)
-            finally:
-                self._at_work = None
-                self._let_go()
+
+    async def _planned(self, target: Target) -> Outcome:
+        await self._acquire_heads(target)
+        plan, holds = await self._before(lambda: self._planning.first(target))
+        if not holds:
+            plan = await self._walk(target)
+        await self._avoid_name(plan)
+        self._sign.check()
+        self._at_work = plan, target
+        try:
+            return await self._carry_out(plan, target)
+        finally:
+            self._at_work = None
+            self._let_go()
 
     async def progress(self) -> Progress:
         """Give what it does now, and how many bytes lie in its temporary folder and its new artifact."""
@@ -117,16 +120,16 @@ class Run:
             elapsed_seconds=round(elapsed, 1),
         )
 
-    def _look(self) -> tuple[Target, Plan, bool]:
-        """Open the target, made where it is missing, and plan the run; see ``Planning.first``."""
+    def _open(self) -> Target:
+        """Open the target, made where it is missing, and make room for the run."""
         target = open_target(self._request.path, self._parts.settings.allowed_roots, create=True)
         try:
             target.check_writable()
             self._clear_abandoned(target)
-            return target, *self._planning.first(target)
         except BaseException:
             target.close()
             raise
+        return target
 
     def _clear_abandoned(self, target: Target) -> None:
         """Make room: what a lost node's run has left may be as large as the database."""
@@ -134,21 +137,31 @@ class Run:
         within = folder_of_runs(target.path, settings.allowed_roots, settings.temp)
         clear_abandoned(within, self._parts.clock.now().timestamp())
 
+    async def _acquire_heads(self, target: Target) -> None:
+        """Read the heads of what lies there, each once for all runs: thousands may take longer than one look may."""
+        time = asyncio.get_running_loop().time
+        until = time() + PROOF_SECONDS
+        while not await self._before(lambda: self._planning.acquire_heads(target, FOLDER_SECONDS / 2)):
+            if time() > until:
+                raise self._unread("what lies", target)
+
     async def _walk(self, target: Target) -> Plan:
         """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
-        late = BackupTimedOut(
-            f"what a differential would build on in {target.path} can't be read to its end in "
-            f"{format_duration(PROOF_SECONDS)}, and nothing was run",
-            hint=_VOLUME_HINT,
-        )
         self._walking = True
         self._stage_changed()
         try:
             work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
+            late = self._unread("what a differential would build on", target)
             return await self._sign.guard(work, PROOF_SECONDS, late)
         finally:
             self._walking = False
             self._stage_changed()
+
+    def _unread(self, what: str, target: Target) -> BackupTimedOut:
+        took = format_duration(PROOF_SECONDS)
+        return BackupTimedOut(
+            f"{what} in {target.path} can't be read to its end in {took}, and nothing was run", hint=VOLUME_HINT
+        )
 
     async def _avoid_name(self, plan: Plan) -> None:
         """Wait for the next second where an artifact of this one is there: the new one would want its name."""
@@ -170,17 +183,21 @@ class Run:
             record.write(self._volume)
         except OSError as error:
             return Outcome(failed(self._database, on_request_volume(error, "the run was not begun")))
+        stays = False
         try:
             result = await self._attempt(plan, target, word)
         except BackupError as error:
-            result = failed(self._database, error)
+            result, stays = failed(self._database, error), isinstance(error, ArtifactUnread)
         except Exception as error:
             # Whatever is wrong with us: what the run left has to be set aside.
             log.exception("a run met a defect", extra={"id": self._name, "database": self._database})
             result = failed(self._database, defect(error))
-        if result.state is not ResultState.SUCCEEDED:
-            done = await self._after(lambda: set_aside_new(target, self._database, plan.before))
-            result = noted(result, (f"{target.path} doesn't answer and was not tidied",) if done is None else done)
+        if result.state is not ResultState.SUCCEEDED and not stays:
+            done = await self._after(lambda: self._set_aside(target, plan))
+            if done is None:
+                # The hint of a cancel says that all of it is set aside.
+                done, result = (f"{target.path} doesn't answer and was not tidied",), result.changed(hint=VOLUME_HINT)
+            result = noted(result, done)
         # Empty where it is gone; None where the disk doesn't answer.
         problem = await self._after(lambda: clear_temporary(plan.temporary) or "")
         if problem is None or problem:
@@ -201,7 +218,15 @@ class Run:
         launch = plan.launch(self._prepared, self._parts.environment, word, self._lock)
         ended = await execution.run(launch, self._sign, self._name)
         if ended.exit.status == 0:
-            judged = await self._prove(plan, target, ended)
+            judged = await prove(
+                target,
+                plan,
+                self._observed,
+                self._parts.links,
+                ended,
+                self._sign,
+                overlap_allowed=self._prepared.version.overlap_allowed,
+            )
             if isinstance(judged, Proven):
                 return succeeded(self._database, judged)
             raise ended.by or judged
@@ -222,6 +247,10 @@ class Run:
             return skipped(self._database, reason)
         raise diagnose(facts)
 
+    def _set_aside(self, target: Target, plan: Plan) -> tuple[str, ...]:
+        with self._tidying:
+            return set_aside_new(target, self._database, plan.before)
+
     def _unmake(self, plan: Plan) -> Callable[[int | None], None]:
         """Give what undoes a temporary folder that came too late."""
 
@@ -236,41 +265,24 @@ class Run:
         lock, self._lock = self._lock, None
         if lock is not None:
             # Its last descriptor: NFS tells its server so, and waits for one that is silent.
-            in_thread(lambda: os.close(lock))
-
-    async def _prove(self, plan: Plan, target: Target, ended: Ended) -> Proven | ArtifactUnverified:
-        """Look at what a run that exited 0 has left; one that was ended in its last moment is looked at too."""
-
-        def work() -> Proven | ArtifactUnverified:
-            overlap = self._prepared.version.overlap_allowed
-            return examine(target, plan, self._observed, self._parts.links, overlap_allowed=overlap)
-
-        if ended.by is not None:
-            judged = await self._after(work)
-            if judged is None:
-                raise ended.by
-            return judged
-        late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=_VOLUME_HINT)
-        return await self._sign.guard(in_thread(work), PROOF_SECONDS, late)
+            in_background(lambda: os.close(lock))
 
     async def _warnings(self) -> tuple[str, ...]:
-        return version_warning(self._prepared.version, await in_thread(server_version))
+        return version_warning(self._prepared.version, await in_time(server_version, _VERSION_SECONDS))
 
-    async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object]) -> _T:
+    async def _before(self, work: Callable[[], _T], unwanted: Callable[[_T], object] = lambda outcome: None) -> _T:
         """Do in a thread what may wait for a disk; give up where it doesn't answer, or where we are to stop.
 
         ``unwanted`` undoes what comes of it after that.
         """
-        late = ConfigurationError(
-            f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=_VOLUME_HINT
-        )
-        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, late)
+        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, self._late())
+
+    def _late(self) -> ConfigurationError:
+        return ConfigurationError(f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=VOLUME_HINT)
 
     async def _after(self, work: Callable[[], _T]) -> _T | None:
         """Do in a thread what has to be done also after we are to stop; None where the disk doesn't answer."""
-        doing = in_thread(work)
-        done, _ = await asyncio.wait({doing}, timeout=FOLDER_SECONDS)
-        return doing.result() if done else None
+        return await in_time(work, FOLDER_SECONDS, surely=True)
 
     def _bytes_so_far(self) -> int | None:
         if self._at_work is None:

@@ -24,7 +24,7 @@ def make_lock(name: str, *, within: int) -> int | None:
     os.close(os.open(name + LOCK_SUFFIX, _CREATE, 0o600, dir_fd=within))
     for _ in range(_TRIES):
         try:
-            return _locked(name, within=within)
+            return lock_file(name + LOCK_SUFFIX, within=within)
         except BlockingIOError:
             # Somebody looks whether it is a dead one's: that takes a moment.
             time.sleep(_AGAIN_SECONDS)
@@ -40,7 +40,7 @@ def take_lock(name: str, *, within: int) -> int | None:
     None where somebody holds it, where there is none, and where what lies there is none of our user's.
     """
     try:
-        lock = _locked(name, within=within)
+        lock = lock_file(name + LOCK_SUFFIX, within=within)
     except OSError:
         return None
     found = os.fstat(lock)
@@ -56,16 +56,28 @@ def show_life(lock: int) -> None:
         os.utime(lock)
 
 
+def last_sign(folder: str) -> float | None:
+    """Say when the run of a temporary ``folder`` showed last that it lives; None where nothing tells.
+
+    In seconds since the epoch, by the clock of the file system that the folder lies on.
+    """
+    times = []
+    for path in (folder, folder + LOCK_SUFFIX):
+        with contextlib.suppress(OSError):
+            times.append(os.stat(path, follow_symlinks=False).st_mtime)
+    return max(times, default=None)
+
+
 def remove_lock(name: str, *, within: int) -> None:
     """Remove the lock of the run folder ``name``, which has to be gone."""
     with contextlib.suppress(OSError):
         os.unlink(name + LOCK_SUFFIX, dir_fd=within)
 
 
-def _locked(name: str, *, within: int) -> int:
-    """Open the lock and take it; BlockingIOError where somebody holds it, OSError where that can't be."""
+def lock_file(name: str, *, within: int, flags: int = 0) -> int:
+    """Open a lock file and take its lock; BlockingIOError where somebody holds it, OSError where that can't be."""
     for access in _ACCESS:
-        lock = os.open(name + LOCK_SUFFIX, access | _OPEN, dir_fd=within)
+        lock = os.open(name, access | _OPEN | flags, 0o600, dir_fd=within)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -60,7 +60,8 @@ async def _connects(address: str, timeout: float) -> bool:
     try:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(*split_address(address))
-    except (OSError, TimeoutError, UnicodeError):
+    except (OSError, TimeoutError, UnicodeError, RuntimeError):
+        # The last: a name is looked up in a thread, and there may be none.
         return False
     writer.close()
     with contextlib.suppress(OSError):

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared.errors import BackupError
+from shared.errors import BackupError, BackupFailed
 from sidecar.neo4j_admin.runner import Exit, Running
 from sidecar.stop_sign import StopSign
-from sidecar.threads import in_thread
+from sidecar.threads import NoThread, in_thread
 
 SPACE_BEAT_SECONDS = 0.5
-_SPACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,9 @@ async def supervise(
 ) -> Ended:
     """Wait for the run's end, and end it when the sign is shown, its ``seconds`` are over or space is short.
 
-    ``space`` is asked each half second, in a thread: it says why the disk can't bear more. When this
-    returns, or is cancelled, no process of the run is left.
+    ``space`` is asked each half second, in a thread, and not again before it answers: it says why the disk
+    can't bear more. When this returns, or is cancelled, no process of the run is left; where one survives
+    SIGKILL, the reason why it was ended is raised, which says so.
     """
     exit_ = asyncio.ensure_future(running.wait())
     shown = asyncio.ensure_future(sign.event.wait())
@@ -43,8 +43,8 @@ async def supervise(
         await asyncio.wait({exit_, shown, short}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if exit_.done():
             return Ended(exit_.result())
-        reason = sign.error if shown.done() else short.result() if short.done() else late
-        await running.end(grace)
+        reason = sign.error or (short.result() if short.done() else late)
+        await _end(running, grace, reason)
         return Ended(await exit_, reason)
     finally:
         shown.cancel()
@@ -57,12 +57,22 @@ async def supervise(
         await asyncio.gather(exit_, shown, short, return_exceptions=True)
 
 
+async def _end(running: Running, grace: float, reason: BackupError) -> None:
+    try:
+        await running.end(grace)
+    except BackupFailed as unkillable:
+        # Of the run's own error nobody would learn that it was cancelled, or that it may be tried again.
+        raise type(reason)(f"{reason.message}; {unkillable.message}", hint=unkillable.hint) from unkillable
+
+
 async def _watch(space: Callable[[], BackupError | None]) -> BackupError:
     while True:
         await asyncio.sleep(SPACE_BEAT_SECONDS)
-        looking = in_thread(space)
-        done, _ = await asyncio.wait({looking}, timeout=_SPACE_SECONDS)
-        # A disk that doesn't answer tells nothing; the run on it ends by its own time limit.
-        problem = looking.result() if done else None
+        # Where the disk doesn't answer, this look is the last: each further one would be a thread that waits too.
+        # The run on it ends by its own time limit.
+        try:
+            problem = await in_thread(space)
+        except NoThread:
+            continue
         if problem is not None:
             return problem

@@ -1,5 +1,6 @@
 """A target folder, held open by its descriptor: made, looked at and written to without following links."""
 
+import errno
 import os
 import secrets
 import stat
@@ -10,13 +11,15 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from shared.errors import BackupError, ConfigurationError
-from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat
+from sidecar.artifact import DamagedArtifact, Examined, Head, HeadOrProblem, UnknownFormat, UnreadArtifact
 from sidecar.artifact_names import is_of, parse_name
 from sidecar.body import check_body
 from sidecar.folders import OPEN_FOLDER, enter, explained, flush, open_root
 from sidecar.head import read_head
 from sidecar.path_rules import below_root, lexical_problem
 from sidecar.set_aside import SetAside, move_aside
+
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,12 @@ class Target:
 
     def set_aside(self, names: Sequence[str]) -> SetAside:
         """Move files to ``.failed`` in this folder; see ``move_aside``."""
-        return move_aside(self._descriptor, self.path, names)
+        # A descriptor of its own: who gave up on a disk that hangs closes ours, and its number becomes another's.
+        own = os.open(".", OPEN_FOLDER, dir_fd=self._descriptor)
+        try:
+            return move_aside(own, self.path, names)
+        finally:
+            os.close(own)
 
     def _examine(self, name: str, *, body: bool, stopped: Callable[[], bool] = lambda: False) -> Examined:
         try:
@@ -149,7 +157,7 @@ class Target:
             # Anew: one that was raised holds on to its frames, and to what they read.
             return Examined(type(problem)(problem.reason))
         except OSError as error:
-            return Examined(DamagedArtifact(f"it can't be read: {error.strerror}"))
+            return Examined(_unread("it can't be read", error))
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[tuple[BinaryIO, int]]:
@@ -172,8 +180,14 @@ def _body_problem(file: BinaryIO, head: Head, size: int, stopped: Callable[[], b
     except DamagedArtifact as problem:
         return DamagedArtifact(problem.reason)
     except OSError as error:
-        return DamagedArtifact(f"it can't be read to its end: {error.strerror}")
+        return _unread("it can't be read to its end", error)
     return None
+
+
+def _unread(what: str, error: OSError) -> DamagedArtifact:
+    """Tell a disk that doesn't give the file now from a file that isn't one."""
+    kind = DamagedArtifact if error.errno in _NO_FILE else UnreadArtifact
+    return kind(f"{what}: {error.strerror}")
 
 
 def open_target(path: str, roots: Sequence[str], *, create: bool) -> Target:

@@ -49,7 +49,7 @@ def make_temporary(path: str) -> int | None:
     Raises ConfigurationError that says why that can't be, InsufficientSpace on a full disk.
     """
     within, name = os.path.split(path)
-    folder = _open_hidden(within) if os.path.basename(within) == HIDDEN else open_root(within, create=True)
+    folder = open_hidden(within) if os.path.basename(within) == HIDDEN else open_root(within, create=True)
     try:
         lock = make_lock(name, within=folder)
         try:
@@ -108,7 +108,7 @@ def file_system_of(path: str) -> FileSystem:
     return FileSystem(device, room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize)
 
 
-def _open_hidden(path: str) -> int:
+def open_hidden(path: str) -> int:
     """Open the hidden folder of a root, made where it is missing; others may write the root and put a link there."""
     root = open_root(os.path.dirname(path), create=True)
     try:

@@ -12,7 +12,7 @@ import pytest
 MARK = "fault"
 MESSAGE_LENGTH = 200
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d")
-_RANDOM = re.compile(r"(taken|refused|\.run)-[0-9A-Za-z]+")
+_RANDOM = re.compile(r"(taken-|refused-|\.run-|\bpid )[0-9A-Za-z]+")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{24}\.tmp")
 
 
@@ -96,10 +96,10 @@ def tier_of(item: pytest.Item) -> Tier | None:
 
 
 def plain(text: str, folder: Path | None = None) -> str:
-    """Give a text without what is another one in each run: the test's own folder, times, random names."""
+    """Give a text without what is another one in each run: the test's own folder, times, random names, pids."""
     if folder is not None:
         text = text.replace(str(folder), "")
-    text = _TEMPORARY.sub(".….tmp", _RANDOM.sub(r"\1-…", _TIME.sub("…", text)))
+    text = _TEMPORARY.sub(".….tmp", _RANDOM.sub(r"\1…", _TIME.sub("…", text)))
     return " ".join(text.split())
 
 

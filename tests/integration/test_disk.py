@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ from tests.integration.serving import failed_folder, lent, serving
 from tests.rig import Rig, wait_for
 
 RESERVE = "NEO4J_BACKUP_RESERVE"
+IMPATIENT = (
+    "import functools, sidecar.parts as p, sidecar.run as r; from sidecar.main import main; r.FOLDER_SECONDS = 3; "
+    "p.ProcessRunner = functools.partial(p.ProcessRunner, unkillable_after=2); main()"
+)
+"""The daemon, with less patience for a volume and for processes that can't be ended; what follows is its verb."""
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +166,79 @@ def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Pat
         wait_for(lambda: rig.leftovers() == [], 5)
         held = [os.readlink(link) for link in Path(f"/proc/{rig.daemons[-1].pid}/fd").iterdir()]
         assert not [path for path in held if path.startswith(str(rig.backups))], "it holds what came too late"
+
+
+def write_for_seconds(rig: Rig, name: str) -> None:
+    """Run a request until neo4j-admin writes its artifact, for 2 s or so."""
+    rig.set_knobs(rate=2_000_000)
+    rig.submit(name)
+    wait_for(lambda: rig.artifacts() != [], 15)
+
+
+def is_stuck(rig: Rig) -> bool:
+    """Say whether a process of neo4j-admin waits in the kernel, where no signal reaches it."""
+    states = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in rig.processes()]
+    return "D" in states
+
+
+@fault(
+    Group.DISK,
+    "the target's volume hangs in mid-run, and the backup is cancelled (with patience of 2 and 3 s, else 30 and 120 s)",
+)
+def test_a_cancel_is_told_also_where_neo4j_admin_cannot_be_ended_and_says_what_was_not_done(
+    tmp_path: Path, row: Recorder
+) -> None:
+    with (
+        serving(tmp_path / "rig", "neo4j", size=4 << 20) as rig,
+        a_disk_that_may_hang(rig.backups, tmp_path / "image") as disk,
+    ):
+        rig.stop(rig.daemons[-1])
+        rig.start((sys.executable, "-I", "-c", IMPATIENT, "run"))
+        write_for_seconds(rig, "stuck")
+        with hanging(disk):
+            wait_for(lambda: is_stuck(rig), 10)
+
+            row.strike()
+            rig.lines("cancel", "stuck")
+            document = rig.wait_for_end("stuck")
+            row.told()
+
+            assert rig.ask("probe").returncode == 0
+        wait_for(lambda: (rig.processes(), rig.leftovers(), rig.artifacts()) == ([], [], []), 15)
+        row.ended(rig, document)
+
+        assert (document["state"], document["exit_code"]) == ("cancelled", 3)
+        said = document["message"]
+        assert "the backup was cancelled; processes of neo4j-admin did not end 2 s after SIGKILL: pid" in said
+        assert f"{rig.target} doesn't answer and was not tidied" in said
+        assert "the temporary folder" in said
+        assert "its volume hangs" in document["hint"].lower()
+        assert len(failed_folder(rig)) == 1
+        held = [os.readlink(link) for link in Path(f"/proc/{rig.daemons[-1].pid}/fd").iterdir()]
+        assert not [path for path in held if path.startswith(str(rig.backups))], "it holds what came too late"
+        rig.set_knobs()
+        rig.submit("after")
+        assert rig.wait_for_end("after")["state"] == "succeeded"
+
+
+@fault(Group.DISK, "the target's volume hangs for 3 s in mid-run, and is well again")
+def test_a_backup_to_a_target_that_hangs_for_a_while_goes_on_after_it(tmp_path: Path, row: Recorder) -> None:
+    with (
+        serving(tmp_path / "rig", "neo4j", size=4 << 20) as rig,
+        a_disk_that_may_hang(rig.backups, tmp_path / "image") as disk,
+    ):
+        write_for_seconds(rig, "waits")
+        row.strike()
+        with hanging(disk):
+            wait_for(lambda: is_stuck(rig), 10)
+            time.sleep(3)
+            assert rig.lines("get", "waits")[0]["status"]["state"] == "running"
+        document = rig.wait_for_end("waits")
+        row.ended(rig, document)
+
+        assert (document["state"], document["exit_code"]) == ("succeeded", 0)
+        assert rig.artifacts() == [document["results"][0]["artifact"]]
+        assert failed_folder(rig) == []
 
 
 DELETED = {

@@ -6,6 +6,7 @@ import pytest
 from sidecar.records import Records
 from sidecar.volume import Volume
 from tests.fakes.clock import FakeClock
+from tests.unit.sidecar.house import House
 
 
 @pytest.fixture
@@ -26,3 +27,10 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
 @pytest.fixture
 def records(volume: Volume) -> Records:
     return Records(volume)
+
+
+@pytest.fixture
+def house(tmp_path: Path, volume: Volume, records: Records, clock: FakeClock) -> House:
+    house = House(tmp_path, volume, records, clock)
+    house.build()
+    return house

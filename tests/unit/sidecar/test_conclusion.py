@@ -65,3 +65,18 @@ def test_what_was_not_begun_says_so_and_what_had_ended_stays() -> None:
     assert results[1].code == "backup_failed"
     assert results[2].message == "restart"
     assert results[3].message == "was not begun: restart"
+
+
+def test_a_cancel_of_one_database_is_told_with_what_was_done_with_it_and_what_to_do() -> None:
+    result = DatabaseResult(
+        database="neo4j",
+        state=ResultState.CANCELLED,
+        code="backup_cancelled",
+        message="the backup was cancelled; /backups/nightly doesn't answer and was not tidied",
+        hint="Its volume hangs",
+    )
+
+    error = conclude((result,), cancelled()).error
+
+    assert error is not None
+    assert (error.message, error.hint) == (result.message, result.hint)

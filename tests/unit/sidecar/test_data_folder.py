@@ -1,11 +1,13 @@
 """The data folder is looked at without trusting it: names of databases, and what each takes on the disk."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from sidecar.data_folder import DatabaseSize, database_size, databases_held
+from sidecar.data_folder import DatabaseSize, database_size, database_there, databases_held
+from tests.unit.sidecar.failing import fail_at
 
 KIB = 1024
 
@@ -99,3 +101,19 @@ def test_folders_without_end_are_left_after_a_while(data: Path) -> None:
     fill(at / "deep", 16 * KIB)
 
     assert database_size(str(data), "neo4j") == DatabaseSize(0, 0)
+
+
+def test_a_database_s_folder_is_there_or_not_where_the_folder_of_databases_is(data: Path, tmp_path: Path) -> None:
+    assert database_there(str(data), "neo4j") is True
+    assert database_there(str(data), "dropped") is False
+    assert database_there(str(tmp_path / "elsewhere"), "neo4j") is None
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("name", ["databases", "neo4j"])
+def test_where_it_cannot_be_looked_at_nothing_is_said_of_a_database(
+    data: Path, monkeypatch: pytest.MonkeyPatch, number: int, name: str
+) -> None:
+    fail_at(monkeypatch, name, number)
+
+    assert database_there(str(data), "neo4j") is None

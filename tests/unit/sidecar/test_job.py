@@ -4,108 +4,18 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from shared.errors import ConfigurationError
 from shared.lifecycle import ResultState, State
-from shared.protocol import BackupRequest, Submission
 from sidecar import job
-from sidecar.document import Document
-from sidecar.intake import Intake
-from sidecar.job import EXPIRES_SECONDS, Job
-from sidecar.links import Links
+from sidecar.job import EXPIRES_SECONDS
 from sidecar.neo4j_admin.runner import Launch
-from sidecar.parts import Parts
-from sidecar.preparation import Preparation
-from sidecar.records import Records
 from sidecar.session import Session
-from sidecar.settings import load
-from sidecar.volume import Volume
-from tests.fakes.clock import FakeClock
 from tests.fakes.runner import Do, FakeRunner, Script, printing
-from tests.unit.artifacts import Sample
-
-NAME = "neo4j-2026-11-23T02-15-00.backup"
-FINISHED = f"Finished artifact creation '{NAME}' for database 'neo4j', took 1ms."
-
-
-def accept(request: BackupRequest) -> None:
-    pass
-
-
-@dataclass
-class House:
-    """A sidecar's parts around a volume, a target and a home of neo4j-admin; nothing in it runs by itself."""
-
-    folder: Path
-    volume: Volume
-    records: Records
-    clock: FakeClock
-
-    @property
-    def target(self) -> Path:
-        return self.folder / "backups" / "nightly"
-
-    def build(self) -> None:
-        (self.folder / "backups").mkdir()
-        (self.folder / "neo4j/bin").mkdir(parents=True)
-        (self.folder / "neo4j/bin/neo4j-admin").touch(mode=0o755)
-        (self.folder / "neo4j/lib").mkdir()
-        (self.folder / "neo4j/lib/neo4j-kernel-5.26.28.jar").touch()
-
-    def parts(self, runner: FakeRunner) -> Parts:
-        environment = {
-            "NEO4J_BACKUP_REQUESTS": self.volume.path,
-            "NEO4J_BACKUP_ALLOWED_ROOTS": str(self.folder / "backups"),
-            "NEO4J_BACKUP_DATA": str(self.folder / "data"),
-            "NEO4J_BACKUP_NEO4J_ADMIN": str(self.folder / "neo4j/bin/neo4j-admin"),
-            "NEO4J_BACKUP_RESERVE": "0",
-            "NEO4J_BACKUP_FROM": "127.0.0.1:1",
-        }
-        loaded = load(environment)
-        assert loaded.problems == ()
-        return Parts(environment, loaded, self.clock, runner, Preparation(loaded, environment, runner), Links())
-
-    def submit(self, *databases: str) -> Document:
-        request = {"path": str(self.target), "type": "FULL", "database": list(databases or ("neo4j",))}
-        submission = Submission(request=request, word="word0001")
-        return Intake(self.records, self.clock, accept).submit("nightly", submission)[0]
-
-    def run(self, runner: FakeRunner) -> Document:
-        """Run the request that waits, from a daemon that started now, and give what became of it."""
-
-        async def take() -> None:
-            await Job(self.records.queued()[0], self.volume, self.records, self.parts(runner), started).run()
-
-        started = self.clock.moment()
-        asyncio.run(take())
-        document = self.records.get("nightly")
-        assert document is not None
-        return document
-
-    def temporary(self) -> list[Path]:
-        return list((self.folder / "backups").rglob(".run-*"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, volume: Volume, records: Records, clock: FakeClock) -> House:
-    house = House(tmp_path, volume, records, clock)
-    house.build()
-    return house
-
-
-def write_artifact(house: House) -> Callable[[Launch], None]:
-    def write(launch: Launch) -> None:
-        (house.target / NAME).write_bytes(bytes(Sample()))
-
-    return write
-
-
-def making_a_backup(house: House) -> Script:
-    return Script((Do(write_artifact(house)), *printing(FINISHED, "Backup command completed.").steps))
+from tests.unit.sidecar.house import NAME, House, making_a_backup, write_artifact
 
 
 def test_a_backup_that_is_proven_succeeds(house: House) -> None:

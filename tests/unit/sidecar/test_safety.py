@@ -23,10 +23,13 @@ CALLS = frozenset(
 BY_PATH = {
     ("folders", "open_root", "open"): "an allowed root, which may be a link",
     ("data_folder", "folder_bytes", "open"): "a folder whose size is added up, each below it within the one above",
+    ("data_folder", "_is_folder", "stat"): "whether a database has a folder",
     ("preparation", "_ask", "stat"): "neo4j-admin",
     ("preparation", "_state", "stat"): "neo4j-admin",
     ("temporary", "clear_temporary", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("temporary", "clear_temporary", "rmdir"): "the hidden folder, which goes only where it is empty",
+    ("run_lock", "last_sign", "stat"): "when a run showed last that it lives",
+    ("target_lock", "release", "rmdir"): "the hidden folder, which goes only where it is empty",
     ("temporary", "file_system_of", "stat"): "how much room there is",
     ("abandoned", "_open", "open"): "the hidden folder, without following a link, or NEO4J_BACKUP_TEMP",
     ("volume", "open", "open"): "the request volume",

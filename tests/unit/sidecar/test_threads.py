@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sidecar.threads import in_thread
+from sidecar.threads import NoThread, in_background, in_thread, in_time
 
 
 def test_what_the_work_gives_and_what_it_raises_comes_into_the_loop() -> None:
@@ -49,3 +49,34 @@ def test_what_comes_after_the_loop_has_ended_troubles_nobody() -> None:
 
     asyncio.run(leave())
     answered.set()
+
+
+@pytest.fixture
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no thread started, as where a limit of pids is reached."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_where_no_thread_can_be_started_who_waits_for_the_work_is_told() -> None:
+    async def ask() -> None:
+        with pytest.raises(NoThread, match="can't start new thread"):
+            await in_thread(lambda: 7)
+        assert await in_time(lambda: 7, 1) is None
+
+    asyncio.run(ask())
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_where_no_thread_can_be_started_what_has_to_be_done_is_done_here() -> None:
+    done: list[int] = []
+
+    async def ask() -> int | None:
+        in_background(lambda: done.append(1))
+        return await in_time(lambda: 7, 1, surely=True)
+
+    assert (asyncio.run(ask()), done) == (7, [1])
