@@ -34,6 +34,7 @@ class Tier(StrEnum):
     DOCKER = "docker"
     KUBERNETES = "kubernetes"
     CLOCK = "libfaketime"
+    MOUNTS = "mounts"
 
 
 @dataclass(frozen=True, slots=True)

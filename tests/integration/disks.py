@@ -1,4 +1,4 @@
-"""Small file systems for one test: full, read-only or gone at will; they need root and the right to mount."""
+"""Small file systems for one test: full, read-only or gone at will; the tier ``mounts`` is the right to have them."""
 
 import ctypes
 import os
@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from tests.tiers import require
 
 
 @contextmanager
 def a_disk(folder: Path, *, size: str = "16m") -> Iterator[Path]:
-    """Mount a tmpfs of ``size`` on ``folder``, made where it is missing; skip the test where that isn't allowed."""
+    """Mount a tmpfs of ``size`` on ``folder``, made where it is missing."""
     folder.mkdir(exist_ok=True)
     mounted = os.geteuid() == 0 and _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "none", str(folder))
-    if not mounted:
-        pytest.skip("needs the right to mount a file system")
+    require("mounts", mounted, "no file system may be mounted here")
     try:
         yield folder
     finally:
@@ -25,12 +24,11 @@ def a_disk(folder: Path, *, size: str = "16m") -> Iterator[Path]:
 
 @contextmanager
 def a_disk_that_may_hang(folder: Path, image: Path) -> Iterator[Path]:
-    """Mount a file system on ``folder`` that ``hanging`` can stop; skip the test where that isn't allowed."""
+    """Mount a file system on ``folder`` that ``hanging`` can stop."""
     with image.open("wb") as file:
         file.truncate(32 << 20)
     made = os.geteuid() == 0 and _run("mkfs.ext4", "-q", str(image)) and _run("mount", "-o", "loop", image, folder)
-    if not made:
-        pytest.skip("needs the right to mount a file system of its own")
+    require("mounts", made, "no file system may be mounted from a file here (mkfs.ext4, a loop device)")
     try:
         yield folder
     finally:
@@ -40,8 +38,7 @@ def a_disk_that_may_hang(folder: Path, image: Path) -> Iterator[Path]:
 @contextmanager
 def hanging(folder: Path) -> Iterator[None]:
     """Have whoever writes to the disk wait until this ends."""
-    if not _run("fsfreeze", "--freeze", folder):
-        pytest.skip("needs the right to freeze a file system")
+    require("mounts", _run("fsfreeze", "--freeze", folder), "no file system may be frozen here (fsfreeze)")
     try:
         yield
     finally:
@@ -54,8 +51,8 @@ def a_disk_that_may_break(folder: Path, image: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(32 << 20)
     mount = ("mount", "-o", "loop,errors=remount-ro", image, folder)
-    if os.geteuid() != 0 or not _run("mkfs.ext4", "-q", str(image)) or not _run(*mount):
-        pytest.skip("needs the right to mount a file system of its own")
+    made = os.geteuid() == 0 and _run("mkfs.ext4", "-q", str(image)) and _run(*mount)
+    require("mounts", made, "no file system may be mounted from a file here (mkfs.ext4, a loop device)")
     try:
         yield folder
     finally:
@@ -76,12 +73,13 @@ def a_dead_volume(folder: Path) -> Iterator[Path]:
     folder.mkdir(exist_ok=True)
     try:
         server = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        pytest.skip("needs /dev/fuse")
+    except OSError as error:
+        require("mounts", False, f"/dev/fuse can't be opened: {error.strerror}")
+        raise
     try:
         options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
-        if ctypes.CDLL(None).mount(b"none", bytes(folder), b"fuse", 0, options.encode()) != 0:
-            pytest.skip("needs the right to mount a file system")
+        mounted = ctypes.CDLL(None).mount(b"none", bytes(folder), b"fuse", 0, options.encode()) == 0
+        require("mounts", mounted, "no file system may be mounted here")
         try:
             yield folder
         finally:

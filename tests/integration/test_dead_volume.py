@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.disks import a_dead_volume
 from tests.integration.serving import serving
+
+pytestmark = pytest.mark.mounts
 
 
 def test_a_check_of_a_dead_volume_tells_so_and_leaves_no_thread_for_each(tmp_path: Path) -> None:

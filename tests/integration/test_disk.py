@@ -59,6 +59,7 @@ def small(small_disk: Rig) -> Iterator[Rig]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target has no room for the backup beside the reserve")
 def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig, row: Recorder) -> None:
     # The stand-in's own stores are sparse, and only what is on the disk counts.
@@ -75,6 +76,7 @@ def test_a_run_that_would_not_fit_beside_the_reserve_is_not_begun(small: Rig, ro
     assert small.invocations() == []
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the reserve is reached in mid-run")
 def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig, row: Recorder) -> None:
     small.set_knobs(rate=2_000_000)
@@ -91,6 +93,7 @@ def test_a_run_that_eats_into_the_reserve_is_ended(small: Rig, row: Recorder) ->
     assert (small.artifacts(), small.processes()) == ([], [])
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target's disk runs full in mid-run, with no reserve set")
 def test_a_target_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
     with on_a_small_disk(tmp_path, "0") as rig:
@@ -108,6 +111,7 @@ def test_a_target_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
         assert (rig.artifacts(), rig.processes()) == ([], [])
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target is read-only")
 def test_a_read_only_target_is_told_before_anything_runs(small: Rig, row: Recorder) -> None:
     remount(small.backups, "ro")
@@ -122,6 +126,7 @@ def test_a_read_only_target_is_told_before_anything_runs(small: Rig, row: Record
     assert small.invocations() == []
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target becomes read-only in mid-run, and the backup is cancelled")
 def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: Rig, row: Recorder) -> None:
     small.set_knobs(faults=[{"fault": "hang", "stage": "end"}])
@@ -140,6 +145,7 @@ def test_a_target_that_becomes_read_only_is_told_and_nothing_is_claimed(small: R
     assert "could not be removed" in document["message"]
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target's volume hangs, and the backup is cancelled")
 def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Path, row: Recorder) -> None:
     with (
@@ -181,6 +187,7 @@ def is_stuck(rig: Rig) -> bool:
     return "D" in states
 
 
+@pytest.mark.mounts
 @fault(
     Group.DISK,
     "the target's volume hangs in mid-run, and the backup is cancelled (with patience of 2 and 3 s, else 30 and 120 s)",
@@ -221,6 +228,7 @@ def test_a_cancel_is_told_also_where_neo4j_admin_cannot_be_ended_and_says_what_w
         assert rig.wait_for_end("after")["state"] == "succeeded"
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the target's volume hangs for 3 s in mid-run, and is well again")
 def test_a_backup_to_a_target_that_hangs_for_a_while_goes_on_after_it(tmp_path: Path, row: Recorder) -> None:
     with (
@@ -283,6 +291,7 @@ def test_a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed(rig: Rig)
     rig.target.unlink()
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the disk of the temporary folder runs full in mid-run, with no reserve set")
 def test_a_temporary_folder_that_runs_full_is_told(tmp_path: Path, row: Recorder) -> None:
     temporary = tmp_path / "rig/temporary"

@@ -69,6 +69,7 @@ def test_a_loop_that_hangs_leaves_its_stacks_and_ends_and_its_backup_is_told_as_
     assert rig.wait_for_end("queued")["state"] == "succeeded"
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume hangs for longer than the watchdog allows (here 4 s), and is well again")
 def test_a_request_volume_that_hangs_ends_the_sidecar_and_its_backup_is_told_as_interrupted(
     tmp_path: Path, row: Recorder
@@ -105,6 +106,7 @@ def test_a_request_volume_that_hangs_ends_the_sidecar_and_its_backup_is_told_as_
         rig.stop(second)
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume hangs at the sidecar's start, for longer than the watchdog allows (here 4 s)")
 def test_a_request_volume_that_hangs_at_the_start_ends_the_sidecar_with_its_stacks(
     tmp_path: Path, row: Recorder

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.disks import a_disk_that_may_hang, hanging
 from tests.integration.serving import serving
 from tests.rig import wait_for
 
+pytestmark = pytest.mark.mounts
 PATIENT = "import sys, sidecar.recovery as r; from sidecar.main import main; r.TIDY_SECONDS = 6; main()"
 """The daemon, with less patience for a volume; what follows is its verb."""
 

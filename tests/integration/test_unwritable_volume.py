@@ -38,6 +38,7 @@ def check_of(rig: Rig, name: str) -> dict[str, Any]:
     return next(line["check"] for line in rig.lines("facts") if line.get("check", {}).get("name") == name)
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume is full where a sidecar that was killed in mid-run is started again")
 def test_an_end_that_a_full_volume_keeps_from_being_told_is_no_silence(rig: Rig, row: Recorder) -> None:
     with a_disk(rig.requests, size="1m"):
@@ -63,6 +64,7 @@ def test_an_end_that_a_full_volume_keeps_from_being_told_is_no_silence(rig: Rig,
         rig.stop(rig.daemons[-1])
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume becomes read-only in mid-run")
 def test_a_volume_that_becomes_read_only_in_mid_run_is_told_to_who_asks(
     rig: Rig, tmp_path: Path, row: Recorder
@@ -89,6 +91,7 @@ def test_a_volume_that_becomes_read_only_in_mid_run_is_told_to_who_asks(
         rig.stop(rig.daemons[-1])
 
 
+@pytest.mark.mounts
 def test_who_checks_is_told_of_a_full_volume(rig: Rig) -> None:
     with a_disk(rig.requests, size="2m"):
         rig.start()

@@ -148,6 +148,7 @@ def small(small_volume: Rig) -> Iterator[Rig]:
         (rig.requests / "filler").unlink(missing_ok=True)
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume is full")
 def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig, row: Recorder) -> None:
     filler = fill(small.requests)
@@ -164,6 +165,7 @@ def test_a_full_request_volume_accepts_nothing_and_says_so(small: Rig, row: Reco
     assert small.wait_for_end("full")["state"] == "succeeded"
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume is full, and a request is in the mailbox")
 def test_a_letter_in_a_full_request_volume_is_answered_once_there_is_room(small: Rig, row: Recorder) -> None:
     (small.requests / "mine").write_text(
@@ -180,6 +182,7 @@ def test_a_letter_in_a_full_request_volume_is_answered_once_there_is_room(small:
     assert small.wait_for_end("posted")["state"] == "succeeded"
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume is full at the end of a backup: once there is room")
 def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_nothing_about_it(
     small: Rig, row: Recorder
@@ -203,6 +206,7 @@ def test_a_volume_that_runs_full_during_a_backup_holds_up_its_end_and_changes_no
     wait_for(lambda: small.leftovers() == [], 5)
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume has no room for the record of a run")
 def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small: Rig, row: Recorder) -> None:
     # A target with many artifacts has a long listing: more than what is left after the status.
@@ -225,6 +229,7 @@ def test_a_volume_that_has_no_room_for_the_record_of_a_run_is_told_as_that(small
     assert [start["argv"][-1] for start in small.invocations()] == ["neo4j"]
 
 
+@pytest.mark.mounts
 @fault(Group.DISK, "the request volume is missing, or read-only")
 def test_a_volume_that_is_missing_or_read_only_is_waited_for(rig: Rig, tmp_path: Path, row: Recorder) -> None:
     moved = rig.folder / "moved"

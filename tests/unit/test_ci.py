@@ -10,7 +10,7 @@ import pytest
 from tests.pages import ROOT
 from tests.tiers import REQUIRED
 
-TIERS = {"libfaketime", "docker", "neo4j", "kubernetes"}
+TIERS = {"mounts", "libfaketime", "docker", "neo4j", "kubernetes"}
 PROGRAMS = {
     "make": f'echo "make $1 requires ${REQUIRED}"',
     "docker": "exit 1",
@@ -72,3 +72,12 @@ def test_where_docker_answers_it_is_required_too(bare_machine: Path, given: dict
     done = run(bare_machine, **given)
 
     assert f"make test requires {required}\n" in done.stdout
+
+
+def test_where_it_is_root_what_has_to_be_mounted_is_required_too(bare_machine: Path) -> None:
+    (bare_machine / "programs" / "id").write_text("#!/bin/sh\necho 0\n")
+
+    done = run(bare_machine)
+
+    assert "make test requires mounts,libfaketime\n" in done.stdout
+    assert unproven(done) == TIERS - {"mounts", "libfaketime"}

@@ -17,6 +17,7 @@ from shared.errors import BackupError, ConfigurationError, InsufficientSpace
 from sidecar.artifact import DamagedArtifact, Head, UnknownFormat
 from sidecar.folders import explained
 from sidecar.target import Target, open_nearest, open_target
+from tests.tiers import require
 from tests.unit.artifacts import FULL, SMALL
 
 NAME = "neo4j-2026-11-23T06-15-59.backup"
@@ -358,9 +359,10 @@ print(json.dumps(told_))
 """
 
 
+@pytest.mark.mounts
 def test_full_and_read_only_disks_are_told_and_no_file_system_is_crossed(root: Path) -> None:
-    if subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this machine lets nobody mount a file system of their own")
+    asked = subprocess.run([*UNSHARE, "true"], capture_output=True, check=False)
+    require("mounts", asked.returncode == 0, "no user namespace may be made here")
 
     run = subprocess.run(
         [*UNSHARE, sys.executable, "-c", ON_REAL_FILE_SYSTEMS, str(root), NAME],
