@@ -22,8 +22,8 @@ PROVE_SLOWLY = "prove slowly"
 """The same, and only the thread that reads stands still, as on a slow disk: the daemon hears what it is told."""
 WALK_SLOWLY = "walk slowly"
 """The first artifact is about to be walked to its end, and the thread that does that stands still."""
-READS_SLOWLY = "reading slowly"
-"""What the daemon's log then says."""
+STANDS_STILL = "standing still"
+"""What the log says where a thread does, and no process: also of PID 1, which is spared its own SIGSTOP."""
 _SLOW_SECONDS = 60.0
 FORGET = "forget"
 """The request's end is in its document, and run.json is still there."""
@@ -41,8 +41,8 @@ class Halt:
         def halted(*arguments: Any, **keys: Any) -> Any:
             if self._step == step and wanted(*arguments):
                 self._step = None
-                if step in (PROVE_SLOWLY, WALK_SLOWLY):
-                    print(READS_SLOWLY, file=sys.stderr, flush=True)
+                if step in (PROVE_SLOWLY, WALK_SLOWLY) or os.getpid() == 1:
+                    print(STANDS_STILL, file=sys.stderr, flush=True)
                     time.sleep(_SLOW_SECONDS)
                 else:
                     os.kill(os.getpid(), signal.SIGSTOP)

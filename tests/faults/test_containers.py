@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.containers import Sidecar, a_sidecar, trigger
+from tests.containers import PROGRAM, Sidecar, a_sidecar, trigger
 from tests.docker_host import discard, docker, inspected
+from tests.faults import halting
 from tests.faults.matrix import Group, fault
 from tests.faults.recording import Recorder, Seen, describe
 from tests.images import Images
@@ -22,6 +24,11 @@ STAGES = {
     "receive": "while neo4j-admin copies",
     "artifact": "while neo4j-admin writes the artifact",
     "end": "once the artifact is there",
+}
+STEPS = {
+    halting.SPAWN: "before neo4j-admin is started",
+    halting.PROVE: "while the artifact is proven",
+    halting.FORGET: "after its end is published",
 }
 
 
@@ -89,6 +96,45 @@ def test_a_container_that_is_killed_tells_the_truth_after_its_restart(
 
     ended = document(sidecar, name)
     assert (ended["code"], ended["exit_code"]) == ("backup_interrupted", 11), ended
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=fault(Group.KILLED, f"the whole container is killed {when}"), id=step)
+        for step, when in STEPS.items()
+    ],
+)
+def test_a_container_that_is_killed_in_a_step_of_the_sidecars_own_tells_the_truth_too(
+    images: Images, tmp_path: Path, step: str, row: Recorder
+) -> None:
+    halts = f"/{PROGRAM}-halting.py"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nexec python3 {halts} {step}\n")
+    program.chmod(0o755)
+    options = (
+        "--entrypoint=/program",
+        "--env=PYTHONPATH=/opt/neo4j-backup/lib",
+        f"--volume={halting.__file__}:{halts}:ro",
+        f"--volume={program}:/program:ro",
+    )
+    with (
+        a_sidecar(images.sidecar, images.standin, tmp_path, *options) as sidecar,
+        emptied(sidecar, row, step),
+    ):
+        sidecar.submit(step)
+        wait_for(lambda: halting.STANDS_STILL in sidecar.log(), 30, sidecar.log)
+        # Written over and not replaced: it is this file that is mounted.
+        program.write_text(f"#!/bin/sh\nexec {PROGRAM} run\n")
+
+        row.strike()
+        docker("kill", sidecar.name)
+        docker("start", sidecar.name)
+
+    seen = row.row
+    assert seen is not None
+    assert seen.code == ("" if step == halting.FORGET else "backup_interrupted"), seen
+    assert seen.left == {halting.SPAWN: "nothing", halting.PROVE: "1 in `.failed/`"}.get(step, "1 artifact")
 
 
 @fault(Group.MEMORY, "neo4j-admin is killed for want of memory")

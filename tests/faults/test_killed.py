@@ -56,7 +56,7 @@ def run_until(rig: Rig, phase: Phase, *faults: str, slowly: bool = False) -> "su
     daemon = rig.start((sys.executable, halting.__file__, step) if step else DAEMON)
     rig.post("nightly")
     if phase.halted:
-        wait_for(lambda: is_stopped(daemon) or halting.READS_SLOWLY in rig.log.read_text(), 15, rig.log.read_text)
+        wait_for(lambda: is_stopped(daemon) or halting.STANDS_STILL in rig.log.read_text(), 15, rig.log.read_text)
     else:
         wait_for(lambda: len(rig.processes()) >= 2, 15, rig.log.read_text)
         rig.wait_for_output("Start receiving" if phase.hanging == "receive" else "Finished artifact creation")

@@ -173,7 +173,7 @@ def test_reading_what_a_differential_would_build_on_ends_when_the_request_is_to_
         rig.stop(first)
         second = rig.start((sys.executable, halting.__file__, halting.WALK_SLOWLY))
         rig.post("nightly", "AUTO")
-        rig.wait_for_output(halting.READS_SLOWLY)
+        rig.wait_for_output(halting.STANDS_STILL)
 
         assert rig.lines("get", "nightly")[0]["status"]["progress"]["stage"] == WALKING
         rig.ask(word, *(["nightly"] if word == "cancel" else []))
