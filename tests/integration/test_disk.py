@@ -175,8 +175,8 @@ def test_a_target_that_hangs_holds_up_its_own_run_and_nothing_else(tmp_path: Pat
 
 
 def write_for_seconds(rig: Rig, name: str) -> None:
-    """Run a request until neo4j-admin writes its artifact, for 2 s or so."""
-    rig.set_knobs(rate=2_000_000)
+    """Run a request until neo4j-admin writes its artifact, for 4 s or so."""
+    rig.set_knobs(rate=1_000_000)
     rig.submit(name)
     wait_for(lambda: rig.artifacts() != [], 15)
 
