@@ -37,13 +37,17 @@ def failure(message: str, **details: object) -> bytes:
 # Any, here and below: a JSON document.
 @dataclass(frozen=True, slots=True)
 class Says:
-    """An answer: a status and a document, a page, another ``location``, or with ``frames`` an exec's stream."""
+    """An answer: a status and a document, a page, another ``location``, or with ``frames`` an exec's stream.
+
+    ``protocol`` says which of those that the client offers an exec is to speak; the first is the newest.
+    """
 
     status: int = 200
     body: dict[str, Any] | str = ""
     frames: Sequence[bytes] | None = None
     pause: float = 0.0
     location: str = ""
+    protocol: int = 0
 
 
 def _unmasked(frames: bytes) -> bytes:
@@ -121,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode())
-        self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
+        self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[says.protocol])
         self.end_headers()
         for piece in says.frames or ():
             self.connection.sendall(piece)

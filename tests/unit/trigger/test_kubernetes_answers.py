@@ -23,6 +23,7 @@ from tests.fakes.api_server import (
     pod,
     refuses,
 )
+from tests.rig import wait_for
 from trigger.transport.kubernetes import KubernetesTransport, Target
 from trigger.transport.kubernetes_errors import NotAllowed, unreachable
 from trigger.transport.protocol import Leaving, Misdirected, Replaced, Silence
@@ -80,6 +81,22 @@ def test_a_pod_is_looked_at_once_and_its_commands_are_asked_for_one_by_one(answe
     )
     assert scripted.asked.paths == ["/api/v1/namespaces/shop/pods/neo4j-0", exec_path, exec_path]
     assert set(scripted.asked.authorizations) == {"Bearer a-token"}
+
+
+@pytest.mark.parametrize(("protocol", "ends_input"), [(0, True), (1, False)], ids=["v5", "v4"])
+def test_standard_input_is_ended_where_the_api_server_knows_how(
+    answering: Answering, protocol: int, ends_input: bool
+) -> None:
+    scripted = answering(THERE, Says(frames=(frame(STDOUT + b"first\n"),), protocol=protocol))
+
+    with scripted.transport.run(["follow"]) as exchange:
+        exchange.send(b"{}\n")
+        assert exchange.read_line(5) == b"first"
+
+    # The server tells of all that it was sent once the connection has ended.
+    wait_for(lambda: b"{}\n" in scripted.asked.sent, 10)
+    # An API server before 1.30 ends it with the connection, and would take the message for data.
+    assert (b"\xff\x00" in scripted.asked.sent) is ends_input
 
 
 def test_names_are_no_paths(answering: Answering) -> None:
