@@ -43,6 +43,14 @@ def named_again() -> list[kube.Document]:
     return patches
 
 
+def small() -> kube.Document:
+    """Let three servers fit onto a node of two cores, beside those of other tests."""
+    path = "/spec/template/spec/{}/0/resources/requests"
+    less = {"cpu": "10m", "memory": "64Mi"}
+    patch = [{"op": "replace", "path": path.format(kind), "value": less} for kind in ("containers", "initContainers")]
+    return {"target": {"kind": "StatefulSet"}, "patch": json.dumps(patch)}
+
+
 @pytest.fixture(scope="module")
 def servers(cluster_images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("three-servers")
@@ -53,7 +61,9 @@ def servers(cluster_images: Images, tmp_path_factory: pytest.TempPathFactory) ->
             os.chown(folder / name, _OWNER, _OWNER)
         (folder / "knobs/standin.json").write_text(json.dumps({"data": "/data"}))
         volumes = [volume(namespace, claim, folder / name) for name, claim in claims.items()]
-        made = overlay_objects(namespace, cluster_images, folder, {}, base="three-servers", patches=named_again())
+        made = overlay_objects(
+            namespace, cluster_images, folder, {}, base="three-servers", patches=[*named_again(), small()]
+        )
         wide = [*volumes, *(each for each in made if each["kind"].startswith("ValidatingAdmission"))]
         try:
             kube.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([*volumes, *made]))
