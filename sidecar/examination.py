@@ -28,7 +28,7 @@ from sidecar.stop_sign import StopSign
 from sidecar.supervision import Ended
 from sidecar.target import Target
 from sidecar.temporary import file_system_of
-from sidecar.threads import NoThread, in_thread, in_time
+from sidecar.threads import NoThread, in_time
 
 CONNECT_SECONDS = 3.0
 DISK_SECONDS = 10.0
@@ -70,7 +70,7 @@ async def prove(
     try:
         if ended.by is None:
             late = BackupTimedOut(f"the artifact in {target.path} can't be read to its end in time", hint=VOLUME_HINT)
-            return await sign.guard(in_thread(work), PROOF_SECONDS, late)
+            return await sign.guard(work, PROOF_SECONDS, late)
         judged = await in_time(work, FOLDER_SECONDS)
         if judged is None:
             raise ended.by

@@ -31,7 +31,6 @@ from sidecar.run import Run
 from sidecar.run_record import RunRecord
 from sidecar.server import await_connection
 from sidecar.stop_sign import StopSign
-from sidecar.threads import in_thread
 from sidecar.volume import Volume, VolumeLost
 
 EXPIRES_SECONDS = 6 * 3600.0
@@ -167,7 +166,7 @@ class Job:
             f"{data} or {request.path} didn't answer within {FOLDER_SECONDS:.0f} s",
             hint="A volume hangs or is very slow: see how the node and the storage are.",
         )
-        held = await self._sign.guard(in_thread(lambda: self._look(request)), FOLDER_SECONDS, late)
+        held = await self._sign.guard(lambda: self._look(request), FOLDER_SECONDS, late)
         expansion = expand(request.database or (), held or ())
         if held is None and len(expansion.named) < len(request.database or ("*",)):
             raise ConfigurationError(

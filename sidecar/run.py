@@ -38,7 +38,7 @@ from sidecar.stop_sign import StopSign
 from sidecar.target import Target, open_target
 from sidecar.target_lock import held
 from sidecar.temporary import clear_temporary, folder_of_runs, make_temporary
-from sidecar.threads import in_background, in_thread, in_time
+from sidecar.threads import in_background, in_time
 from sidecar.volume import Volume
 
 WALKING = "reading what a differential would build on"
@@ -150,9 +150,10 @@ class Run:
         self._walking = True
         self._stage_changed()
         try:
-            work = in_thread(lambda: self._planning.walked(target, stopped=lambda: not self._walking))
             late = self._unread("what a differential would build on", target)
-            return await self._sign.guard(work, PROOF_SECONDS, late)
+            return await self._sign.guard(
+                lambda: self._planning.walked(target, stopped=lambda: not self._walking), PROOF_SECONDS, late
+            )
         finally:
             self._walking = False
             self._stage_changed()
@@ -255,9 +256,11 @@ class Run:
         """Give what undoes a temporary folder that came too late."""
 
         def unmake(lock: int | None) -> None:
-            clear_temporary(plan.temporary)
-            if lock is not None:
-                os.close(lock)
+            try:
+                clear_temporary(plan.temporary)
+            finally:
+                if lock is not None:
+                    os.close(lock)
 
         return unmake
 
@@ -275,7 +278,7 @@ class Run:
 
         ``unwanted`` undoes what comes of it after that.
         """
-        return await self._sign.guard(in_thread(work, unwanted), FOLDER_SECONDS, self._late())
+        return await self._sign.guard(work, FOLDER_SECONDS, self._late(), unwanted)
 
     def _late(self) -> ConfigurationError:
         return ConfigurationError(f"{self._request.path} didn't answer within {FOLDER_SECONDS:.0f} s", hint=VOLUME_HINT)

@@ -14,7 +14,7 @@ from sidecar.run_lock import lock_file
 from sidecar.stop_sign import StopSign
 from sidecar.target import Target
 from sidecar.temporary import HIDDEN, open_hidden
-from sidecar.threads import in_thread, in_time
+from sidecar.threads import in_time
 
 WAIT_SECONDS = 100.0
 """How long a lock is waited for: an NFS server keeps those of a lost node for 90 s."""
@@ -105,7 +105,7 @@ async def _in_turn(
     until = time() + WAIT_SECONDS
     while True:
         try:
-            return await sign.guard(in_thread(lambda: take(target, database, roots), _release), _LOOK_SECONDS, late)
+            return await sign.guard(lambda: take(target, database, roots), _LOOK_SECONDS, late, _release)
         except Held as error:
             if time() >= until:
                 raise ConfigurationError(
