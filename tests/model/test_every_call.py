@@ -52,15 +52,15 @@ class Story:
         changes = iter(range(1 << 30))
         self.writers.power_cut()
         self.world.disk.ledger.cut(lambda: survives(next(changes)))
-        self.world.reboot()
         self.promises.power_cut()
+        self.world.reboot()
 
     def recover(self, calls: int | None = None) -> None:
         """Start another daemon; where it lives, ask again, since answers may have been lost, and check all promises."""
         life = self._restart(calls)
         try:
-            self._submit(life, "one", "base1")
-            self._submit(life, "two", "base2", "base3")
+            self._submit(life, "one", "FULL", "base1")
+            self._submit(life, "two", "FULL", "base2", "base3")
             self._pass(life, 12.0)
             self._pass(life, 12.0)
             if not life.dead:
@@ -78,13 +78,13 @@ class Story:
     def _restart(self, calls: int | None = None) -> Life:
         self.world.disk.revive()
         self.world.disk.arm(calls)
-        self.world.fate = Fate.GOOD
+        self.world.decide(Fate.GOOD)
         return Life(self.world)
 
     def _backups(self, life: Life) -> None:
-        self.world.fate = Fate.GOOD
-        self._submit(life, "one", "base1")
-        self._submit(life, "two", "base2", "base3")
+        self.world.decide(Fate.GOOD)
+        self._submit(life, "one", "FULL", "base1")
+        self._submit(life, "two", "FULL", "base2", "base3")
         self._pass(life, 10.0)
 
     def _letters(self, life: Life) -> None:
@@ -94,22 +94,22 @@ class Story:
         self._pass(life, 5.0)
 
     def _failures(self, life: Life) -> None:
-        self.world.fate = Fate.BAD
-        self._submit(life, "four", "base4")
+        self.world.decide(Fate.BAD)
+        self._submit(life, "four", "FULL", "base4")
         self._pass(life, 3.0)
 
     def _cancel(self, life: Life) -> None:
-        self.world.fate = Fate.SLOW
-        self._submit(life, "five", "base5")
+        self.world.decide(Fate.SLOW)
+        self._submit(life, "five", "FULL", "base5")
         self._pass(life, 1.0)
         if not life.dead:
             life.ask([("cancel", "five", "")])
             self._pass(life, 2.0)
 
-    def _submit(self, life: Life, name: str, *databases: str) -> None:
+    def _submit(self, life: Life, name: str, kind: str, *databases: str) -> None:
         if life.dead:
             return
-        request = {"path": str(self.world.target), "type": "FULL", "database": list(databases)}
+        request = {"path": str(self.world.target), "type": kind, "database": list(databases)}
         for line in self._tell(life, ("submit", name, {"request": request, "word": WORD})):
             assert "error" not in line, line
 
