@@ -9,6 +9,7 @@ import pytest
 from sidecar.volume import Volume
 from tests.model.life import Life, Line
 from tests.model.promises import Promises
+from tests.model.turns import Turn, told_by
 from tests.model.world import Fate, World, a_world
 from tests.model.writers import How, Writers
 
@@ -60,7 +61,7 @@ class Story:
         life = self._restart(calls)
         try:
             self._submit(life, "one", "FULL", "base1")
-            self._submit(life, "two", "FULL", "base2", "base3")
+            self._submit(life, "two", "AUTO", "base1", "base2")
             self._pass(life, 12.0)
             self._pass(life, 12.0)
             if not life.dead:
@@ -84,7 +85,7 @@ class Story:
     def _backups(self, life: Life) -> None:
         self.world.decide(Fate.GOOD)
         self._submit(life, "one", "FULL", "base1")
-        self._submit(life, "two", "FULL", "base2", "base3")
+        self._submit(life, "two", "AUTO", "base1", "base2")
         self._pass(life, 10.0)
 
     def _letters(self, life: Life) -> None:
@@ -167,6 +168,15 @@ def test_the_life_has_calls_of_every_kind(calls: list[str]) -> None:
     }  # fmt: skip
 
 
+def test_the_life_has_a_full_backup_and_a_differential_that_continues_it(tmp_path: Path) -> None:
+    with a_world(tmp_path) as world:
+        story = Story(world)
+        story.die(story.live())
+        documents = story.promises.look(living=False)
+
+        assert Turn.CONTINUES in told_by(documents["two"], world.backups)
+
+
 def test_after_a_crash_before_any_call_what_was_told_holds(tmp_path: Path, calls: list[str]) -> None:
     def end(story: Story, number: int) -> None:
         story.world.orphans_go_on()
@@ -207,11 +217,11 @@ def test_a_folder_that_a_dead_daemon_made_is_on_the_disk_before_it_is_used(tmp_p
 
 
 def test_a_recovery_that_is_cut_off_before_any_call_is_gone_through_again(tmp_path: Path, calls: list[str]) -> None:
-    spawn = calls.index("spawn")
+    _, differential, *_ = (number for number, call in enumerate(calls) if call == "spawn")
     for number in range(40):
         with a_world(tmp_path / str(number)) as world:
             story = Story(world)
-            story.die(story.live(spawn + 1))
+            story.die(story.live(differential + 1))
             story.world.orphans_go_on()
             story.recover(number)
             story.recover()
