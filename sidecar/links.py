@@ -1,9 +1,9 @@
-"""Whether what a differential builds on is whole: each link of its chain walked once, and remembered."""
+"""Whether what a differential builds on is whole and on the disk: each link walked once, flushed, and remembered."""
 
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
-from sidecar.artifact import Head, UnreadArtifact
+from sidecar.artifact import DamagedArtifact, Head, UnreadArtifact
 from sidecar.chain import Continues, NothingNew, continuation, paths_to
 from sidecar.foundation import Damage
 from sidecar.heads import Heads
@@ -24,7 +24,7 @@ class Links:
         self._lock = Lock()
 
     def remember(self, target: Target, name: str) -> None:
-        """Keep in mind that an artifact is whole."""
+        """Keep in mind that an artifact is whole, and on the disk."""
         identity = target.identity(name)
         if identity is not None:
             with self._lock:
@@ -41,7 +41,8 @@ class Links:
     ) -> Damage | None:
         """Say what is in the way where none of ``paths`` is whole, on the first of them that may be, else on the first.
 
-        Takes as long as reading those artifacts that were not walked before. Raises Abandoned once it is ``stopped``.
+        Takes as long as reading those artifacts that were not walked before, and writing what of them is only in
+        memory. Raises Abandoned once it is ``stopped``.
         """
         first: Damage | None = None
         for path in paths:
@@ -53,7 +54,7 @@ class Links:
         return first
 
     def walk(self, target: Target, name: str, stopped: Callable[[], bool] = lambda: False) -> Damage | None:
-        """Walk one artifact, unless that was done before, and say what is wrong with it.
+        """Walk one artifact and flush it, unless that was done before, and say what is wrong with it.
 
         Raises Abandoned once it is ``stopped``.
         """
@@ -64,6 +65,11 @@ class Links:
         problem = examined.body if isinstance(examined.head, Head) else examined.head
         if problem is not None:
             return Damage(name, problem.fault, unread=isinstance(problem, UnreadArtifact))
+        try:
+            # Whoever left it here may have flushed nothing: a power cut would take it from under its differentials.
+            target.keep([name])
+        except (OSError, DamagedArtifact) as error:
+            return Damage(name, f"can't be put on the disk: {error}")
         if identity == target.identity(name):
             self.remember(target, name)
         return None

@@ -1,12 +1,15 @@
 """What is promised of the request volume, checked against what lies there: after each step, and once all has ended."""
 
 import json
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from shared.lifecycle import FINAL
-from sidecar.document import Document
+from shared.lifecycle import FINAL, ResultState
+from shared.protocol import BackupType
+from sidecar.document import DatabaseResult, Document
 from sidecar.intake import QUEUE_LIMIT
+from tests.model.turns import power_cut
 from tests.model.world import World
 from tests.model.writers import Writers
 
@@ -37,6 +40,8 @@ class Promises:
     def power_cut(self) -> None:
         """Hear of one: what a dead daemon's last call left was told to nobody, and may be gone."""
         self.seen = dict(self._sure)
+        sure = [_whole(name, content) for name, content in self.seen.items()]
+        self._world.turns |= power_cut(sure, self._world.backups, self._world.unflushed)
 
     def look(self, *, living: bool) -> dict[str, Document]:
         """Check all that holds at any time; ``living`` is a daemon whose documents are all on the disk."""
@@ -57,7 +62,8 @@ class Promises:
         assert "internal_error" not in {document.code for document in documents.values()}
         for letter, count in self._writers.told([json.loads(content) for content in raw.values()]).items():
             assert count <= 1, f"{count} documents tell of {letter}"
-        assert not self._world.problems, self._world.problems
+        self._check_backups(documents.values())
+        assert not self._world.starts.problems, self._world.starts.problems
         if (copy := self._world.requests / "backup.status").exists():
             json.loads(copy.read_bytes())
         self.seen = raw
@@ -65,8 +71,8 @@ class Promises:
             self._sure = raw
         return documents
 
-    def check_end(self) -> None:
-        """Check all that holds once nothing is under way and nothing waits."""
+    def check_end(self) -> Collection[Document]:
+        """Check all that holds once nothing is under way and nothing waits; give the documents."""
         documents = self.look(living=True)
         for document in documents.values():
             assert document.state in FINAL, f"{document.id} has no end: {document.state}"
@@ -74,16 +80,37 @@ class Promises:
         for letter in self._writers.letters:
             assert counts[letter.database] == 1 or not letter.due, f"no document tells of {letter.database}"
         proven = {result.artifact for each in documents.values() for result in each.results if result.artifact}
-        there = {path.name: path.read_bytes() for path in self._world.target.glob("*.backup")}
-        assert there.keys() == proven, "what isn't proven lies where a differential would look, or the other way round"
-        for name, content in there.items():
-            assert content == self._world.made[name], f"{name} was told to be a backup, and isn't whole"
+        there = {path.name for path in self._world.target.glob("*.backup")} - self._world.found
+        assert there == proven, "what isn't proven lies where a differential would look, or the other way round"
         left = [path for path in self._world.requests.iterdir() if path.name.startswith((".", "taken-", "run.json"))]
         assert left == [], "something is left"
         if documents:
             newest = max(documents.values(), key=lambda document: document.revision)
             copied = (self._world.requests / "backup.status").read_bytes()
             assert copied == self.seen[newest.id], "backup.status is not the newest change"
+        return documents.values()
+
+    def _check_backups(self, documents: Iterable[Document]) -> None:
+        """Check that each backup that is told can be restored from what lies there."""
+        restorable = self._world.backups.restorable()
+        for document in documents:
+            for result in document.results:
+                if (document.id, result.database) in self._world.refused:
+                    self._check_refused(result)
+                if result.state is not ResultState.SUCCEEDED:
+                    continue
+                made = self._world.backups.made[str(result.artifact)]
+                assert made.name in restorable, f"{made.name} is told to be a backup, and can't be restored"
+                asked = document.backup_request().type
+                assert made.full or asked is not BackupType.FULL, f"{made.name} is no full backup, as was asked for"
+                assert (made.database, "FULL" if made.full else "DIFF") == (result.database, result.type)
+
+    def _check_refused(self, result: DatabaseResult) -> None:
+        assert result.state is not ResultState.SUCCEEDED, "a success is told where no full backup was to build on"
+        if result.code == "backup_failed":
+            assert result.message.startswith("no full backup of "), result.message
+        else:
+            assert result.code in (None, "backup_interrupted", "backup_cancelled"), result.code
 
     def _check_told(self, told: Status, document: Document | None) -> None:
         assert document is not None, f"a courier was told of {told['id']}, and there is no such document"

@@ -9,6 +9,7 @@ import pytest
 from sidecar.volume import Volume
 from tests.model.life import Life, Line
 from tests.model.promises import Promises
+from tests.model.turns import Turn, told_by
 from tests.model.world import Fate, World, a_world
 from tests.model.writers import How, Writers
 
@@ -52,15 +53,15 @@ class Story:
         changes = iter(range(1 << 30))
         self.writers.power_cut()
         self.world.disk.ledger.cut(lambda: survives(next(changes)))
-        self.world.reboot()
         self.promises.power_cut()
+        self.world.reboot()
 
     def recover(self, calls: int | None = None) -> None:
         """Start another daemon; where it lives, ask again, since answers may have been lost, and check all promises."""
         life = self._restart(calls)
         try:
-            self._submit(life, "one", "base1")
-            self._submit(life, "two", "base2", "base3")
+            self._submit(life, "one", "FULL", "base1")
+            self._submit(life, "two", "AUTO", "base1", "base2")
             self._pass(life, 12.0)
             self._pass(life, 12.0)
             if not life.dead:
@@ -78,13 +79,13 @@ class Story:
     def _restart(self, calls: int | None = None) -> Life:
         self.world.disk.revive()
         self.world.disk.arm(calls)
-        self.world.fate = Fate.GOOD
+        self.world.decide(Fate.GOOD)
         return Life(self.world)
 
     def _backups(self, life: Life) -> None:
-        self.world.fate = Fate.GOOD
-        self._submit(life, "one", "base1")
-        self._submit(life, "two", "base2", "base3")
+        self.world.decide(Fate.GOOD)
+        self._submit(life, "one", "FULL", "base1")
+        self._submit(life, "two", "AUTO", "base1", "base2")
         self._pass(life, 10.0)
 
     def _letters(self, life: Life) -> None:
@@ -94,22 +95,22 @@ class Story:
         self._pass(life, 5.0)
 
     def _failures(self, life: Life) -> None:
-        self.world.fate = Fate.BAD
-        self._submit(life, "four", "base4")
+        self.world.decide(Fate.BAD)
+        self._submit(life, "four", "FULL", "base4")
         self._pass(life, 3.0)
 
     def _cancel(self, life: Life) -> None:
-        self.world.fate = Fate.SLOW
-        self._submit(life, "five", "base5")
+        self.world.decide(Fate.SLOW)
+        self._submit(life, "five", "FULL", "base5")
         self._pass(life, 1.0)
         if not life.dead:
             life.ask([("cancel", "five", "")])
             self._pass(life, 2.0)
 
-    def _submit(self, life: Life, name: str, *databases: str) -> None:
+    def _submit(self, life: Life, name: str, kind: str, *databases: str) -> None:
         if life.dead:
             return
-        request = {"path": str(self.world.target), "type": "FULL", "database": list(databases)}
+        request = {"path": str(self.world.target), "type": kind, "database": list(databases)}
         for line in self._tell(life, ("submit", name, {"request": request, "word": WORD})):
             assert "error" not in line, line
 
@@ -167,6 +168,15 @@ def test_the_life_has_calls_of_every_kind(calls: list[str]) -> None:
     }  # fmt: skip
 
 
+def test_the_life_has_a_full_backup_and_a_differential_that_continues_it(tmp_path: Path) -> None:
+    with a_world(tmp_path) as world:
+        story = Story(world)
+        story.die(story.live())
+        documents = story.promises.look(living=False)
+
+        assert Turn.CONTINUES in told_by(documents["two"], world.backups)
+
+
 def test_after_a_crash_before_any_call_what_was_told_holds(tmp_path: Path, calls: list[str]) -> None:
     def end(story: Story, number: int) -> None:
         story.world.orphans_go_on()
@@ -207,11 +217,11 @@ def test_a_folder_that_a_dead_daemon_made_is_on_the_disk_before_it_is_used(tmp_p
 
 
 def test_a_recovery_that_is_cut_off_before_any_call_is_gone_through_again(tmp_path: Path, calls: list[str]) -> None:
-    spawn = calls.index("spawn")
+    _, differential, *_ = (number for number, call in enumerate(calls) if call == "spawn")
     for number in range(40):
         with a_world(tmp_path / str(number)) as world:
             story = Story(world)
-            story.die(story.live(spawn + 1))
+            story.die(story.live(differential + 1))
             story.world.orphans_go_on()
             story.recover(number)
             story.recover()

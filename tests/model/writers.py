@@ -38,10 +38,10 @@ class Writers:
         self._disk = disk
         self._slow: tuple[int, bytes] | None = None
 
-    def write(self, how: How, name: str | None) -> None:
-        """Write a letter; ``name`` is its id."""
+    def write(self, how: How, name: str | None, kind: str = "FULL") -> None:
+        """Write a letter; ``name`` is its id, ``kind`` the type of backup."""
         database = f"letter{len(self.letters)}"
-        request = {"path": str(self._target), "type": "FULL", "database": database} | ({"id": name} if name else {})
+        request = {"path": str(self._target), "type": kind, "database": database} | ({"id": name} if name else {})
         content = json.dumps(request).encode()
         there = self._mailbox.stat().st_ino if self._mailbox.exists() else None
         self._spoil(there)

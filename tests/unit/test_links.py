@@ -1,7 +1,8 @@
-"""A chain is read to its end once, and any way from a full backup that is whole is enough."""
+"""A chain is read to its end and flushed once, and any way from a full backup that is whole is enough."""
 
+import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,23 @@ DIFF = "neo4j-2026-11-25T02-15-00.backup"
 
 
 class Read(Target):
-    """A real target that tells which artifacts were walked."""
+    """A real target that tells which artifacts were walked, and which flushed; ``flushes`` is whether its disk does."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder), os.open(folder, os.O_RDONLY))
         self.walked: list[str] = []
+        self.flushed: list[str] = []
+        self.flushes = True
 
     def examine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Examined:
         self.walked.append(name)
         return super().examine(name, stopped)
+
+    def keep(self, names: Iterable[str]) -> None:
+        if not self.flushes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self.flushed += names
+        super().keep(self.flushed)
 
 
 @pytest.fixture
@@ -72,6 +81,25 @@ def test_what_is_damaged_is_never_remembered_as_whole(target: Read) -> None:
 
     assert links.walk(target, FULL) is not None
     assert links.walk(target, FULL) is not None
+    assert not links.known(target, FULL)
+
+
+def test_what_a_differential_builds_on_is_on_the_disk_too_whoever_left_it_there(target: Read) -> None:
+    links = Links()
+
+    assert links.damage(target, [(FULL, DIFF)]) is None
+    assert links.damage(target, [(FULL, DIFF)]) is None
+
+    assert target.flushed == [FULL, DIFF]
+
+
+def test_what_the_disk_does_not_keep_is_nothing_to_build_on(target: Read) -> None:
+    links = Links()
+    target.flushes = False
+
+    damage = links.damage(target, [(FULL, DIFF)])
+
+    assert str(damage) == f"{FULL} can't be put on the disk: [Errno 5] Input/output error"
     assert not links.known(target, FULL)
 
 
