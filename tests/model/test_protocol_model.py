@@ -28,12 +28,14 @@ from hypothesis.stateful import (
 from tests.model import drawn
 from tests.model.course import Course
 from tests.model.drawn import CALLS, CALLS_OF, DATABASES, IDS, SECONDS, SURVIVING, TYPES, Asked, Differential, There
-from tests.model.turns import Turn
+from tests.model.turns import FREQUENT, Turn
 from tests.model.world import Fate
 from tests.model.writers import How
 
 EXAMPLES = "NEO4J_BACKUP_MODEL_EXAMPLES"
 IN_CI = 150
+MANY = 1000
+"""So many lives come to each turn."""
 STEPS = 30
 MEMORY = Path("/dev/shm")
 
@@ -264,8 +266,12 @@ class Protocol(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(0)
-# A dead daemon closes nothing; its sockets go when Python finds them.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+# A dead daemon closes nothing, its sockets go when Python finds them, and its threads die of its death.
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
+)
 @pytest.mark.usefixtures("quiet")
 def test_whatever_happens_each_accepted_request_ends_once_and_in_the_truth() -> None:
     asked = os.environ.get(EXAMPLES)
@@ -290,4 +296,6 @@ def test_whatever_happens_each_accepted_request_ends_once_and_in_the_truth() -> 
         ),
     )
 
-    assert asked or all(lives.values()), f"how many lives come to each turn: {lives}"
+    # Of few lives one in a hundred may miss a rare turn: which are drawn changes with every release of Hypothesis.
+    needed = list(Turn) if asked and int(asked) >= MANY else FREQUENT
+    assert all(lives[turn] for turn in needed), f"how many lives come to each turn: {lives}"

@@ -21,6 +21,10 @@ class Turn(StrEnum):
     LESS = "a later attempt leaves out what succeeded before it"
 
 
+FREQUENT = (Turn.CONTINUES, Turn.NO_FULL, Turn.DARK)
+"""Those that some lives of a hundred come to, whichever are drawn."""
+
+
 def told_by(document: Document, backups: Backups) -> set[Turn]:
     """Give those that a document tells of in the end."""
     turns: set[Turn] = set()
