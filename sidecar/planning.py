@@ -30,18 +30,14 @@ class Planning:
     settings: Settings
     links: Links
 
-    def acquire_heads(self, target: Target, seconds: float) -> bool:
-        """Read for so many seconds what artifacts say of themselves; say whether that was all.
-
-        Raises ConfigurationError.
-        """
-        return self.links.heads.acquire(target, artifacts_of(self.database, target.listing(self.database)), seconds)
-
-    def first(self, target: Target) -> tuple[Plan, bool]:
+    def first(self, target: Target, seconds: float) -> tuple[Plan, bool] | None:
         """Plan it as it was asked for, and say whether that holds; else ``walked`` has to tell.
 
+        Before that what artifacts say of themselves is read, for so many seconds; None where that wasn't all.
         Raises ConfigurationError and InsufficientSpace.
         """
+        if not self.links.heads.acquire(target, artifacts_of(self.database, target.listing(self.database)), seconds):
+            return None
         plan = self._plan(target, type_for(self.database, self.asked), self.settings.options)
         if plan.type is BackupType.FULL:
             return plan, True

@@ -97,8 +97,7 @@ class Run:
             return Outcome(failed(self._database, error))
 
     async def _planned(self, target: Target) -> Outcome:
-        await self._acquire_heads(target)
-        plan, holds = await self._before(lambda: self._planning.first(target))
+        plan, holds = await self._first(target)
         if not holds:
             plan = await self._walk(target)
         await self._avoid_name(plan)
@@ -137,13 +136,14 @@ class Run:
         within = folder_of_runs(target.path, settings.allowed_roots, settings.temp)
         clear_abandoned(within, self._parts.clock.now().timestamp())
 
-    async def _acquire_heads(self, target: Target) -> None:
-        """Read the heads of what lies there, each once for all runs: thousands may take longer than one look may."""
+    async def _first(self, target: Target) -> tuple[Plan, bool]:
+        """Plan the run; the heads of what lies there are read once for all runs: thousands take longer than a look."""
         time = asyncio.get_running_loop().time
         until = time() + PROOF_SECONDS
-        while not await self._before(lambda: self._planning.acquire_heads(target, FOLDER_SECONDS / 2)):
+        while (found := await self._before(lambda: self._planning.first(target, FOLDER_SECONDS / 2))) is None:
             if time() > until:
                 raise self._unread("what lies", target)
+        return found
 
     async def _walk(self, target: Target) -> Plan:
         """Plan the run once what it would build on is walked: a run for nothing would take the server's time."""
