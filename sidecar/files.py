@@ -78,7 +78,9 @@ def try_to_write(folder: int, size: int) -> None:
     name = temporary_name()
     descriptor = os.open(name, _CREATE, 0o640, dir_fd=folder)
     try:
-        os.write(descriptor, bytes(size))
+        # A disk that is nearly full takes a part of it without a word.
+        while size > 0:
+            size -= os.write(descriptor, bytes(size))
     finally:
         os.close(descriptor)
         with contextlib.suppress(OSError):

@@ -31,7 +31,7 @@ async def make_ready(volume: Volume, records: Records, parts: Parts, stopping: a
     Whoever asks meanwhile is told what it waits for. Raises VolumeLost.
     """
     recovery = Recovery(volume, records, parts)
-    began, told = time.monotonic(), False
+    began, told = time.monotonic(), ""
     async with AsyncExitStack() as answering:
         while not stopping.is_set():
             try:
@@ -41,11 +41,13 @@ async def make_ready(volume: Volume, records: Records, parts: Parts, stopping: a
             except (OSError, HeldUp) as error:
                 volume.check()
                 no = error.error if isinstance(error, HeldUp) else on_request_volume(error, _NOT_YET)
-                if not told:
+                if no.message != told:
                     facts = {"error": no.message, "hint": no.hint}
                     log.error("what an earlier sidecar left can't be ended yet; trying again", extra=facts)
+                    # What was in the way before is mended, and something else is.
+                    await answering.aclose()
                     await answering.enter_async_context(refusing(volume, no))
-                told = True
+                told = no.message
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_AGAIN_SECONDS):
                         await stopping.wait()
