@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import unreadable
+from tests.integration.disks import a_disk, fill
 from tests.rig import Rig, a_rig, wait_for
 
 
@@ -52,6 +53,24 @@ def test_a_record_that_cannot_be_read_is_told_to_whoever_asks_and_recovery_goes_
     assert len(rig.artifacts()) == 1, "what the run left is set aside"
     wait_for(lambda: rig.leftovers() == [], 10)
     rig.stop(daemon)
+
+
+def test_what_is_in_the_way_after_that_is_told_in_its_place(rig: Rig) -> None:
+    with a_disk(rig.requests, size="1m"):
+        cut_off(rig)
+        barrier = rig.folder / "barrier"
+        barrier.touch()
+        daemon = rig.start((sys.executable, unreadable.__file__, str(barrier)))
+        assert rig.lines("probe")[-1]["error"]["code"] == "configuration_error"
+
+        filler = fill(rig.requests)
+        barrier.unlink()
+
+        wait_for(lambda: rig.lines("probe")[-1].get("error", {}).get("code") == "insufficient_space", 20)
+        filler.unlink()
+        assert rig.wait_for_end("running")["code"] == "backup_interrupted"
+        assert rig.wait_for_end("queued")["state"] == "succeeded"
+        rig.stop(daemon)
 
 
 def test_a_folder_in_the_place_of_the_record_is_none_and_makes_room_for_one(rig: Rig) -> None:
