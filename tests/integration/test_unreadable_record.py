@@ -22,7 +22,7 @@ def cut_off(rig: Rig) -> None:
     """Have a daemon die during a run, with another request queued."""
     rig.set_knobs(faults=[{"fault": "hang", "stage": "end"}])
     daemon = rig.start()
-    rig.post("running")
+    rig.submit("running")
     rig.wait_for_output("Finished artifact creation")
     rig.submit("queued")
     rig.stop(daemon, signal.SIGKILL)
